@@ -1,0 +1,311 @@
+"""The frozen values that travel through copydesk, and their JSON form.
+
+    Source ──► Document ──► Batch ──► Article ──► Record
+               (bytes)      (unit of   (what the   (published: identity,
+                             work)      parser      version, family)
+                                        found)
+
+Values never change; `msgspec.structs.replace` makes the next one. All times are UTC datetimes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+SCHEMA_VERSION = 1
+"""Version of the record's JSON form; a change that breaks a reader raises it."""
+
+Lane = Literal["news", "backfill"]
+Event = Literal["create", "update", "withdraw"]
+Relation = Literal["exact", "syndicated", "revised", "excerpt", "rewrite"]
+Precision = Literal["second", "minute", "day"]
+LANES: tuple[Lane, ...] = ("news", "backfill")
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where documents come from, and how they are to be treated.
+
+    `kind` is `feed` (`url` is http(s) or a local path), `directory` (`path`) or `push`
+    (documents handed over by `copydesk ingest`). `claim` makes a directory an inbox: files are moved
+    to `done/` or `failed/`; without it files are read in place and remembered by size and time.
+    """
+
+    id: str
+    kind: Literal["feed", "directory", "push"]
+    name: str | None = None
+    url: str | None = None
+    path: str | None = None
+    claim: bool = False
+    lane: Lane = "news"
+    language: str | None = None
+    interval_seconds: float | None = None
+    enabled: bool = True
+
+
+class Http(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the HTTP exchange said about a document."""
+
+    url: str
+    status: int
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Bytes as received, with where and when.
+
+    Exactly one of `content` (the bytes) and `content_ref` (a spool reference, for large ones) is set.
+    `origin` is the path or URL; `member` names a part of it (line of a JSONL file, entry of a feed).
+    """
+
+    source_id: str
+    origin: str
+    received_at: datetime
+    content: bytes | None = None
+    content_ref: str | None = None
+    size_bytes: int = 0
+    member: int | str | None = None
+    media_type: str | None = None
+    encoding_declared: str | None = None
+    source_name: str | None = None
+    language: str | None = None
+    http: Http | None = None
+    replayed_from: str | None = None
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """Documents of one source and lane that travel together: the unit of work a bell names.
+
+    `day` (YYYY-MM-DD, UTC) is the day of the counters these documents are booked on.
+    """
+
+    id: str
+    source_id: str
+    lane: Lane
+    day: str
+    documents: tuple[Document, ...]
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An author: a person, never an agency, section or role alone."""
+
+    name: str
+    role: str | None = None
+    url: str | None = None
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A subject term; `scheme` names the vocabulary (IPTC Media Topics, a publisher's own)."""
+
+    name: str
+    scheme: str | None = None
+    code: str | None = None
+
+
+class Media(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A picture, video or audio file of the article."""
+
+    url: str
+    type: str | None = None
+    caption: str | None = None
+    credit: str | None = None
+
+
+class Rights(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who owns the text and what may be done with it; `ai_training` is None where nothing is said."""
+
+    holder: str | None = None
+    notice: str | None = None
+    usage_terms: str | None = None
+    ai_training: bool | None = None
+
+
+class Encoding(msgspec.Struct, frozen=True, kw_only=True):
+    """Character encodings: what was declared, what detection says, what was used."""
+
+    declared: str | None = None
+    detected: str | None = None
+    used: str | None = None
+
+
+class Extraction(msgspec.Struct, frozen=True, kw_only=True):
+    """Which parser made the record, and how sure it is (`quality` 0 to 1, None where not judged)."""
+
+    parser: str
+    version: str
+    method: str | None = None
+    quality: float | None = None
+
+
+class SeenIn(msgspec.Struct, frozen=True, kw_only=True):
+    """One more place where a record's text was seen."""
+
+    source_id: str
+    url: str | None
+    at: datetime
+    origin: str | None = None
+
+
+class Article(msgspec.Struct, frozen=True, kw_only=True):
+    """What parsing found in a document. `provenance` says for each field where it was read.
+
+    `identity_url` and `identity_guid` say whether `url` and `guid` may identify the article:
+    a link shared by several entries of a feed names none of them.
+    """
+
+    headline: str | None = None
+    subheadline: str | None = None
+    abstract: str | None = None
+    body_text: str = ""
+    body_html: str | None = None
+    authors: tuple[Person, ...] = ()
+    byline: str | None = None
+    dateline: str | None = None
+    provider: str | None = None
+    syndicated_from: str | None = None
+    source_name: str | None = None
+    guid: str | None = None
+    url: str | None = None
+    canonical_url: str | None = None
+    identity_guid: bool = True
+    identity_url: bool = True
+    language: str | None = None
+    language_confidence: float | None = None
+    published_at: datetime | None = None
+    published_precision: Precision | None = None
+    published_source: str | None = None
+    updated_at: datetime | None = None
+    sections: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    subjects: tuple[Subject, ...] = ()
+    places: tuple[str, ...] = ()
+    media: tuple[Media, ...] = ()
+    urgency: int | None = None
+    rights: Rights | None = None
+    is_accessible_for_free: bool | None = None
+    is_full_text: bool | None = None
+    media_type: str | None = None
+    encoding: Encoding | None = None
+    extraction: Extraction | None = None
+    provenance: dict[str, str] = {}
+    warnings: tuple[str, ...] = ()
+    feed: dict[str, str] | None = None
+    member: int | str | None = None
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A document, or one member of it, that gives no article: `verdict` rejected or dead, and why."""
+
+    verdict: Literal["rejected", "dead"]
+    code: str
+    detail: str
+    traceback: str | None = None
+    member: int | str | None = None
+    feed: dict[str, str] | None = None
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A published article: what the storage queue carries and consumers store.
+
+    `id` is stable across versions; (`id`, `version`) is the key to upsert by. `supersedes` is
+    `"<id>:<version>"` of the version it replaces. `family_id` is the id of the family's head.
+    """
+
+    id: str
+    version: int = 1
+    event: Event = "create"
+    supersedes: str | None = None
+    family_id: str | None = None
+    relation: Relation | None = None
+    similarity: float | None = None
+    matched_id: str | None = None
+    schema_version: int = SCHEMA_VERSION
+    source_id: str
+    source_name: str | None = None
+    provider: str | None = None
+    syndicated_from: str | None = None
+    guid: str | None = None
+    url: str | None = None
+    canonical_url: str | None = None
+    headline: str | None = None
+    subheadline: str | None = None
+    abstract: str | None = None
+    body_text: str = ""
+    body_html: str | None = None
+    authors: tuple[Person, ...] = ()
+    byline: str | None = None
+    dateline: str | None = None
+    language: str | None = None
+    language_confidence: float | None = None
+    published_at: datetime | None = None
+    published_precision: Precision | None = None
+    published_source: str | None = None
+    updated_at: datetime | None = None
+    received_at: datetime
+    processed_at: datetime
+    sections: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    subjects: tuple[Subject, ...] = ()
+    places: tuple[str, ...] = ()
+    media: tuple[Media, ...] = ()
+    urgency: int | None = None
+    rights: Rights | None = None
+    is_accessible_for_free: bool | None = None
+    is_full_text: bool | None = None
+    word_count: int = 0
+    content_hash: str
+    seen_in: tuple[SeenIn, ...] = ()
+    raw_ref: str | None = None
+    media_type: str | None = None
+    encoding: Encoding | None = None
+    extraction: Extraction | None = None
+    provenance: dict[str, str] = {}
+    warnings: tuple[str, ...] = ()
+    lane: Lane = "news"
+
+
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+    """A copy of a stored record was seen elsewhere: the head's `seen_in` grows by one."""
+
+    id: str
+    seen_in: SeenIn
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A document that was refused or buried, with its original bytes and the reason."""
+
+    id: str
+    verdict: Literal["rejected", "dead"]
+    stage: str
+    code: str
+    detail: str
+    source_id: str
+    lane: Lane
+    day: str
+    at: datetime
+    document: Document
+    traceback: str | None = None
+    software_version: str = ""
+    deliveries: int = 0
+
+
+def encode(value: msgspec.Struct) -> bytes:
+    """Any value of this module -> JSON bytes (UTF-8)."""
+    return msgspec.json.encode(value)
+
+
+def decode_record(data: bytes | str) -> Record:
+    """JSON of the storage queue -> Record. Unknown fields of a later minor change are ignored.
+
+    Raises msgspec.ValidationError where the data is no record.
+    """
+    return msgspec.json.decode(data, type=Record)
+
+
+def record_schema() -> dict[str, Any]:
+    """The record's JSON Schema (draft 2020-12), as published in docs/record.schema.json."""
+    schema = msgspec.json.schema(Record)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "copydesk record", **schema}
