@@ -1,0 +1,234 @@
+"""Settings: `worker.toml` and `sources.toml` of the config directory, then `COPYDESK_*` environment variables.
+
+Order, later wins: the defaults below, the file, the environment. `COPYDESK_<SECTION>_<KEY>` sets any value
+(`COPYDESK_SWEEPER_INTERVAL_SECONDS=5`); `COPYDESK_REDIS_URL`, `COPYDESK_BROKER_URL` and `COPYDESK_STORE_URL`
+are short names for the three most used. Relative paths in the files count from the config directory.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from worker.errors import ConfigurationError
+from worker.model import Source
+
+SHORT_NAMES = {
+    "COPYDESK_REDIS_URL": ("state", "redis_url"),
+    "COPYDESK_BROKER_URL": ("state", "broker_url"),
+    "COPYDESK_STORE_URL": ("store", "url"),
+}
+_NOT_SETTINGS = {"COPYDESK_DATA", "COPYDESK_CONFIG", "COPYDESK_LOG_LEVEL"}
+_SOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of worker.toml."""
+
+
+class State(_Section):
+    """The state server (ledger, queue, memory) and the broker; empty URLs mean the embedded server."""
+
+    redis_url: str = ""
+    broker_url: str = ""
+    namespace: str = "copydesk"
+    durability: Literal["fsync", "none"] = "fsync"
+    socket_timeout_seconds: float = 60.0
+
+
+class Batches(_Section):
+    """How many documents travel together."""
+
+    documents: int = 100
+    bytes: int = 8_000_000
+
+
+class Limits(_Section):
+    """Bounds for one document. Above `inline_bytes` its bytes travel through the spool."""
+
+    document_bytes: int = 50_000_000
+    inline_bytes: int = 1_000_000
+    parse_seconds: float = 20.0
+
+
+class Sweeper(_Section):
+    """How soon waiting work is rung again; together they bound the wait after a lost bell or a dead worker."""
+
+    interval_seconds: float = 5.0
+    after_seconds: float = 20.0
+    lease_seconds: float = 30.0
+
+
+class Memory(_Section):
+    """How long copies are recognised (refreshed on every sight), and how long receipts and counters are kept."""
+
+    remember_days: int = 30
+    receipt_days: int = 3
+    counter_days: int = 400
+    rejected_days: int = 30
+
+
+class Pressure(_Section):
+    """High-water marks: above one of them pulling pauses and says so. `free_disk_bytes` is a low-water mark."""
+
+    backlog_records: int = 100_000
+    in_flight_documents: int = 50_000
+    memory_share: float = 0.85
+    free_disk_bytes: int = 500_000_000
+
+
+class Feeds(_Section):
+    """Polling and fetching of feeds."""
+
+    interval_seconds: float = 3600.0
+    timeout_seconds: float = 30.0
+    document_bytes: int = 15_000_000
+    user_agent: str = "copydesk/0.1 (+https://example.org/copydesk; set feeds.user_agent to your contact)"
+
+
+class Inbox(_Section):
+    """Watched directories: a file is taken when its size and time stood still for `stable_seconds`."""
+
+    interval_seconds: float = 2.0
+    stable_seconds: float = 1.0
+
+
+class Workers(_Section):
+    """Processes of the embedded mode, and limits of Celery's pool."""
+
+    parse_processes: int = 2
+    pull_threads: int = 4
+    task_soft_seconds: int = 240
+    task_hard_seconds: int = 270
+    tasks_per_child: int = 500
+    memory_per_child_kib: int = 1_000_000
+
+
+class Store(_Section):
+    """The writer: sink URL (empty = records.db in the data directory), batch and claim times."""
+
+    url: str = ""
+    group: str = "store"
+    batch_records: int = 500
+    claim_idle_seconds: float = 30.0
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that can be configured, frozen. `data` and `config` are absolute directories."""
+
+    data: Path
+    config: Path
+    sources: tuple[Source, ...] = ()
+    state: State = State()
+    batches: Batches = Batches()
+    limits: Limits = Limits()
+    sweeper: Sweeper = Sweeper()
+    memory: Memory = Memory()
+    pressure: Pressure = Pressure()
+    feeds: Feeds = Feeds()
+    inbox: Inbox = Inbox()
+    workers: Workers = Workers()
+    store: Store = Store()
+
+    @property
+    def embedded(self) -> bool:
+        """True where copydesk starts its own server on the data directory."""
+        return not self.state.redis_url
+
+    @property
+    def sink_url(self) -> str:
+        """The URL of the sink: the configured one, or SQLite in the data directory."""
+        return self.store.url or f"sqlite:///{self.data / 'records.db'}"
+
+
+def load_settings(
+    config: Path | None = None, data: Path | None = None, environ: Mapping[str, str] | None = None
+) -> Settings:
+    """Read the config directory and the environment; raises ConfigurationError with the place and the remedy.
+
+    A missing directory or file means defaults. `config` and `data` fall back to COPYDESK_CONFIG and
+    COPYDESK_DATA, then to `./config` and `./data`.
+    """
+    environ = os.environ if environ is None else environ
+    config = Path(config or environ.get("COPYDESK_CONFIG") or "config").absolute()
+    data = Path(data or environ.get("COPYDESK_DATA") or "data").absolute()
+    tables = _read_toml(config / "worker.toml")
+    _apply_environment(tables, environ)
+    sources = _read_sources(config / "sources.toml")
+    raw = {**tables, "data": str(data), "config": str(config)}
+    try:
+        settings = msgspec.convert(raw, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{config / 'worker.toml'} or a COPYDESK_* variable: {error}") from error
+    return msgspec.structs.replace(settings, sources=sources)
+
+
+def check_source(source: Source) -> Source:
+    """The source itself if it can work; raises ConfigurationError otherwise."""
+    if not _SOURCE_ID.fullmatch(source.id):
+        raise ConfigurationError(f"source id {source.id!r}: use letters, digits and . _ : - (at most 100)")
+    needed = {"feed": "url", "directory": "path", "push": "id"}[source.kind]
+    if not getattr(source, needed):
+        raise ConfigurationError(f"source {source.id!r}: a {source.kind} needs {needed}")
+    if source.interval_seconds is not None and source.interval_seconds <= 0:
+        raise ConfigurationError(f"source {source.id!r}: interval_seconds must be above 0")
+    return source
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"cannot read {path}: {error}") from error
+
+
+def _apply_environment(tables: dict[str, Any], environ: Mapping[str, str]) -> None:
+    sections = {
+        name: field.type
+        for name, field in ((f.name, f) for f in msgspec.structs.fields(Settings))
+        if isinstance(field.type, type) and issubclass(field.type, _Section)
+    }
+    for variable, value in environ.items():
+        if not variable.startswith("COPYDESK_") or variable in _NOT_SETTINGS:
+            continue
+        section, key = SHORT_NAMES.get(variable) or _section_and_key(variable)
+        known = {field.name for field in msgspec.structs.fields(sections[section])} if section in sections else set()
+        if key not in known:
+            raise ConfigurationError(f"environment variable {variable} names no setting; see config/worker.toml")
+        tables.setdefault(section, {})[key] = value
+
+
+def _section_and_key(variable: str) -> tuple[str, str]:
+    section, _, key = variable.removeprefix("COPYDESK_").lower().partition("_")
+    return section, key
+
+
+def _read_sources(path: Path) -> tuple[Source, ...]:
+    rows = _read_toml(path).get("source", [])
+    try:
+        sources = msgspec.convert(rows, tuple[Source, ...])
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+    seen: set[str] = set()
+    for source in sources:
+        if source.id in seen:
+            raise ConfigurationError(f"{path}: source id {source.id!r} is used twice")
+        seen.add(source.id)
+    return tuple(check_source(_resolve(source, path.parent)) for source in sources)
+
+
+def _resolve(source: Source, base: Path) -> Source:
+    """Local paths made absolute, counted from the config directory."""
+    path = str((base / source.path).resolve()) if source.path else None
+    url = source.url
+    if url and "://" not in url:
+        url = str((base / url).resolve())
+    return msgspec.structs.replace(source, path=path, url=url)

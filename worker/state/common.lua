@@ -1,0 +1,18 @@
+-- Shared by every script: the server's clock is the only clock, so hosts never disagree about a lease.
+local function now_seconds()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) + tonumber(t[2]) / 1e6
+end
+
+-- Book n documents of a source under a counter, in the total, on the day and in the minute.
+local function book(total_key, day_key, rate_key, day_ttl, source, counter, n)
+  if n == 0 then return end
+  local field = source .. '|' .. counter
+  redis.call('HINCRBY', total_key, field, n)
+  redis.call('HINCRBY', day_key, field, n)
+  redis.call('EXPIRE', day_key, day_ttl)
+  if n > 0 then
+    redis.call('HINCRBY', rate_key, counter, n)
+    redis.call('EXPIRE', rate_key, 10800)
+  end
+end

