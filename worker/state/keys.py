@@ -77,3 +77,8 @@ class Keys:
     def stream(self) -> str:
         """The storage queue, which consumers read: `{copydesk}:articles`."""
         return self.name("articles")
+
+    @property
+    def events(self) -> str:
+        """Counters of the ledger's own work."""
+        return self.name("events")
