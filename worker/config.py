@@ -163,7 +163,7 @@ def load_settings(
     sources = _read_sources(config / "sources.toml")
     raw = {**tables, "data": str(data), "config": str(config)}
     try:
-        settings = msgspec.convert(raw, Settings, strict=False)
+        settings = msgspec.convert(raw, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{config / 'worker.toml'} or a COPYDESK_* variable: {error}") from error
     return msgspec.structs.replace(settings, sources=sources)

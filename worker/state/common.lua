@@ -16,3 +16,19 @@ local function book(total_key, day_key, rate_key, day_ttl, source, counter, n)
     redis.call('EXPIRE', rate_key, 10800)
   end
 end
+
+-- A batch leaves the ledger: forget it, and give back the spool references nobody else holds.
+local function settle(batch_key, waiting_key, due_key, spool_key, batch_id)
+  local freed = {}
+  local refs = redis.call('HGET', batch_key, 'refs')
+  for ref in string.gmatch(refs or '', '%S+') do
+    if redis.call('HINCRBY', spool_key, ref, -1) <= 0 then
+      redis.call('HDEL', spool_key, ref)
+      freed[#freed + 1] = ref
+    end
+  end
+  redis.call('DEL', batch_key)
+  redis.call('ZREM', waiting_key, batch_id)
+  redis.call('ZREM', due_key, batch_id)
+  return freed
+end

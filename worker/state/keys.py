@@ -7,6 +7,7 @@ the work in flight or by what an operator keeps; all other keys carry a TTL from
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from worker.model import Lane
@@ -21,10 +22,10 @@ PERMANENT = {
     "due": "zset per stage and lane; batch id -> when the sweeper may ring for it again",
     "in_flight": "hash; stage|lane -> documents not yet settled",
     "counts:total": "hash; source|counter -> documents since the beginning",
-    "spool": "hash; spool reference -> key of the batch or letter that owns it",
+    "spool": "hash; spool reference -> how many batches and letters hold it",
     "articles": "stream; the storage queue",
-    "letters": "zset; dead letter id -> when it was written",
-    "letter": "string; one dead letter (rejected ones carry a TTL, dead ones stay until purged)",
+    "letters": "zset per verdict (rejected, dead); dead letter id -> when it was written",
+    "letter": "string; one dead letter (the sweeper purges rejected ones after memory.rejected_days)",
     "sources": "hash; source id -> its definition",
     "polls": "zset; source id -> when it is due",
     "poll": "hash per source; what the last poll left: validators, result, failures, seen files",
@@ -63,6 +64,10 @@ class Keys:
 
     def day(self, kind: str, day: str) -> str:
         return self.name(kind, day)
+
+    def minute(self, minutes_ago: int = 0) -> str:
+        """Counters of one minute by this host's clock (only rates shown to people read them)."""
+        return self.name("rate", str(int(time.time() // 60) - minutes_ago))
 
     def generation(self, kind: str, number: int) -> str:
         return self.name(kind, f"g{number}")

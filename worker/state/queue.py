@@ -27,7 +27,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class GroupState:
-    """How far a consumer group is: entries not yet read, entries read and not acknowledged."""
+    """How far a consumer group is: `lag` entries not yet read, `pending` entries read and not acknowledged.
+
+    Where the server cannot count the lag (entries were deleted by hand), `lag` is an upper bound above 0.
+    """
 
     name: str
     lag: int
@@ -52,12 +55,15 @@ class StorageQueue:
             if "BUSYGROUP" not in str(error):
                 raise
 
-    def read_own_pending(self, consumer: str, count: int) -> list[Entry]:
-        """Entries this consumer was given before and has not acknowledged (after its restart)."""
-        return self._read(consumer, count, "0", block_ms=None)
+    def read_own_pending(self, consumer: str, count: int, after: str = "0") -> list[Entry]:
+        """Entries this consumer was given before and has not acknowledged (after its restart), oldest first.
+
+        `after` is the entry id to continue from. An entry without fields was deleted before it was acknowledged.
+        """
+        return self._read(consumer, count, after, block_ms=0)
 
     def read_new(self, consumer: str, count: int, block_ms: int) -> list[Entry]:
-        """Entries no consumer of the group has seen; waits up to `block_ms` for the first."""
+        """Entries no consumer of the group has seen; waits up to `block_ms` for the first, 0 does not wait."""
         return self._read(consumer, count, ">", block_ms)
 
     def claim_stale(self, consumer: str, idle_seconds: float, count: int) -> tuple[list[Entry], int]:
@@ -65,16 +71,28 @@ class StorageQueue:
 
         The second figure must stay 0: a deleted entry that nobody acknowledged would be a lost record.
         """
-        answer: Any = self._redis.xautoclaim(
-            self._keys.stream, self.group, consumer, int(idle_seconds * 1000), "0-0", count=count
-        )
-        return _entries(answer[1]), len(answer[2])
+        claimed: list[Entry] = []
+        deleted, cursor = 0, "0-0"
+        while True:
+            # One call looks at ten times `count` pending entries: a busy neighbour's may fill all of them.
+            answer: Any = self._redis.xautoclaim(
+                self._keys.stream, self.group, consumer, int(idle_seconds * 1000), cursor, count=count - len(claimed)
+            )
+            claimed += _entries(answer[1])
+            deleted += len(answer[2])
+            cursor = answer[0].decode()
+            if cursor == "0-0" or len(claimed) >= count:
+                return claimed, deleted
 
     def acknowledge(self, entries: list[Entry]) -> None:
         """Acknowledge the entries, and delete what every group of the stream has acknowledged."""
         if entries:
             ids = [entry.entry_id for entry in entries]
             self._scripts.run("acknowledge", [self._keys.stream], [self.group, *ids])
+
+    def trim(self) -> None:
+        """Delete what every group has acknowledged; consumers that only XACK leave that to others."""
+        self._scripts.run("acknowledge", [self._keys.stream], [self.group])
 
     def length(self) -> int:
         """Entries in the stream: the backlog of the slowest group."""
@@ -92,16 +110,23 @@ class StorageQueue:
         """The state of every group of the stream."""
         try:
             rows: Any = self._redis.xinfo_groups(self._keys.stream)
-        except ResponseError:
+        except ResponseError as error:
+            if "no such key" not in str(error):
+                raise
             return []
         return [
-            GroupState(row["name"].decode(), int(row.get("lag") or 0), int(row["pending"]), int(row["consumers"]))
-            for row in rows
+            GroupState(row["name"].decode(), self._lag(row), int(row["pending"]), int(row["consumers"])) for row in rows
         ]
 
-    def _read(self, consumer: str, count: int, start: str, block_ms: int | None) -> list[Entry]:
+    def _lag(self, row: dict[str, Any]) -> int:
+        if row.get("lag") is not None:
+            return int(row["lag"])
+        newer: Any = self._redis.xrange(self._keys.stream, min=b"(" + row["last-delivered-id"], count=1)
+        return max(1, self.length() - int(row["pending"])) if newer else 0
+
+    def _read(self, consumer: str, count: int, start: str, block_ms: int) -> list[Entry]:
         answer: Any = self._redis.xreadgroup(
-            self.group, consumer, {self._keys.stream: start}, count=count, block=block_ms
+            self.group, consumer, {self._keys.stream: start}, count=count, block=block_ms or None
         )
         if not answer:
             return []

@@ -1,0 +1,166 @@
+"""The publish step: identity ladder, exact copies, versions, balance, and that a step sent twice counts once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from redis import Redis
+
+from worker.config import load_settings
+from worker.dedupe.records import make_candidate
+from worker.model import Article, Batch, Document, Record, Sighting, decode_record
+from worker.state.codec import Item
+from worker.state.counters import Counters, imbalance
+from worker.state.keys import PARSED, RECEIVED
+from worker.state.ledger import Claim, Ledger, new_id
+from worker.state.memory import Memory, Published
+
+NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+LONG = " ".join(f"word{i}" for i in range(80))
+
+
+class Desk:
+    """A ledger and a memory on the test server, and short ways to push articles through both."""
+
+    def __init__(self, redis: Redis, tmp_path: Path) -> None:
+        self.redis = redis
+        self.settings = load_settings(tmp_path / "config", tmp_path / "data", {})
+        self.ledger = Ledger(redis, self.settings)
+        self.memory = Memory(redis, self.settings)
+        self.counters = Counters(redis, self.ledger.keys)
+
+    def parsed(self, articles: list[Article], source: str = "a", at: datetime = NOW) -> Claim:
+        """A claimed batch in the stage `parsed`."""
+        document = Document(source_id=source, origin=f"/in/{source}", received_at=at, content=b"x", size_bytes=1)
+        batch = Batch(id=new_id("news"), source_id=source, lane="news", day="2026-11-01", documents=(document,))
+        assert self.ledger.receive(batch)
+        claim = self.ledger.claim(batch.id, RECEIVED)
+        assert claim is not None
+        assert self.ledger.advance(claim, [Item(0, article) for article in articles], []) == []
+        again = self.ledger.claim(batch.id, PARSED)
+        assert again is not None
+        return again
+
+    def publish(self, claim: Claim) -> Published:
+        items = claim.items[claim.progress :]
+        documents = claim.batch.documents
+        return self.memory.publish(
+            claim, [make_candidate(i.article, documents[i.document], claim.batch.lane, NOW) for i in items]
+        )
+
+    def push(self, *articles: Article, source: str = "a", at: datetime = NOW) -> tuple[str, ...]:
+        return self.publish(self.parsed(list(articles), source, at)).verdicts
+
+    def stream(self) -> list[dict[str, Any]]:
+        rows: Any = self.redis.xrange(self.ledger.keys.stream)
+        return [{key.decode(): value for key, value in fields.items()} for _, fields in rows]
+
+    def records(self) -> list[Record]:
+        return [decode_record(row["record"]) for row in self.stream() if "record" in row]
+
+
+@pytest.fixture
+def desk(redis: Redis, tmp_path: Path) -> Desk:
+    return Desk(redis, tmp_path)
+
+
+def article(**facts: Any) -> Article:
+    return Article(**{"headline": "Harbour bridge opens", "body_text": LONG, **facts})
+
+
+def test_a_new_article_is_published_once(desk: Desk) -> None:
+    assert desk.push(article(guid="g1")) == ("stored",)
+    assert desk.push(article(guid="g1")) == ("duplicate",)
+    (record,) = desk.records()
+    assert (record.version, record.event, record.family_id) == (1, "create", record.id)
+
+
+def test_changed_text_under_the_same_guid_is_the_next_version(desk: Desk) -> None:
+    desk.push(article(guid="g1"))
+    assert desk.push(article(guid="g1", body_text=LONG + " more"), at=NOW + timedelta(hours=1)) == ("updated",)
+    first, second = desk.records()
+    assert second.id == first.id
+    assert (second.version, second.event, second.supersedes) == (2, "update", f"{first.id}:1")
+
+
+def test_an_older_version_that_arrives_late_does_not_replace_the_newer(desk: Desk) -> None:
+    desk.push(article(guid="g1", updated_at=NOW, body_text=LONG + " second"))
+    late = article(guid="g1", updated_at=NOW - timedelta(hours=2))
+    assert desk.push(late, at=NOW + timedelta(hours=1)) == ("duplicate",)
+    assert len(desk.records()) == 1
+
+
+def test_the_url_identifies_where_the_guid_changed(desk: Desk) -> None:
+    desk.push(article(guid="g1", canonical_url="https://a.example/bridge"))
+    changed = article(guid="g2", canonical_url="https://a.example/bridge", body_text=LONG + " more")
+    assert desk.push(changed, at=NOW + timedelta(hours=1)) == ("updated",)
+    assert desk.push(changed, at=NOW + timedelta(hours=1)) == ("duplicate",)
+
+
+def test_an_exact_copy_from_another_source_is_seen_not_stored(desk: Desk) -> None:
+    desk.push(article(guid="g1"), source="a")
+    copy = article(guid="x9", headline="Another headline", canonical_url="https://b.example/1")
+    assert desk.push(copy, source="b") == ("duplicate",)
+    assert desk.push(copy, source="b") == ("duplicate",)
+    (head,) = desk.records()
+    seen = [msgspec.json.decode(row["sighting"], type=Sighting) for row in desk.stream() if row["event"] == b"seen"]
+    assert [(s.id, s.seen_in.source_id, s.seen_in.url) for s in seen] == [(head.id, "b", "https://b.example/1")]
+
+
+def test_a_copy_that_changes_becomes_a_record_of_its_own(desk: Desk) -> None:
+    desk.push(article(guid="g1"), source="a")
+    desk.push(article(guid="x9"), source="b")
+    assert desk.push(article(guid="x9", body_text=LONG + " own words"), source="b") == ("stored",)
+    assert desk.push(article(guid="x9", body_text=LONG + " own words"), source="b") == ("duplicate",)
+    assert len({record.id for record in desk.records()}) == 2
+
+
+def test_short_texts_are_no_copies_across_sources(desk: Desk) -> None:
+    brief = {"headline": "Live updates", "body_text": "More soon."}
+    assert desk.push(article(guid="1", **brief), source="a") == ("stored",)
+    assert desk.push(article(guid="2", **brief), source="b") == ("stored",)
+
+
+def test_copies_within_one_batch_give_one_record(desk: Desk) -> None:
+    assert desk.push(*[article(guid=f"g{i}") for i in range(5)]) == ("stored", *["duplicate"] * 4)
+
+
+def test_a_long_batch_is_published_in_runs_and_balances(desk: Desk) -> None:
+    articles = [article(guid=f"g{i}", body_text=f"{LONG} number{i}") for i in range(250)]
+    assert desk.push(*articles) == ("stored",) * 250
+    assert len(desk.records()) == 250
+    assert imbalance(desk.counters.totals(), desk.counters.in_flight()) == 0
+    assert desk.counters.in_flight() == 0
+
+
+def test_publishing_a_batch_again_changes_nothing(desk: Desk) -> None:
+    claim = desk.parsed([article(guid="g1"), article(guid="g2", body_text=LONG + " two")])
+    desk.publish(claim)
+    assert not desk.publish(claim).settled
+    assert len(desk.records()) == 2
+    assert imbalance(desk.counters.totals(), 0) == 0
+
+
+def test_sixty_four_concurrent_ingests_give_one_new_and_63_duplicates(desk: Desk) -> None:
+    claims = [desk.parsed([article(guid=f"g{i}")], source=f"s{i}") for i in range(64)]
+    with ThreadPoolExecutor(16) as pool:
+        verdicts = [verdict for published in pool.map(desk.publish, claims) for verdict in published.verdicts]
+    assert sorted(verdicts) == ["duplicate"] * 63 + ["stored"]
+    assert len(desk.records()) == 1
+
+
+def test_memory_outlives_a_generation_and_then_expires(desk: Desk, redis: Redis) -> None:
+    desk.push(article(guid="g1"))
+    keys = desk.ledger.keys
+    (generation_key,) = redis.keys(keys.name("identity", "*"))
+    generation = int(generation_key.rsplit(b"g", 1)[1])
+    for kind in ("identity", "copies", "known"):
+        redis.rename(keys.generation(kind, generation), keys.generation(kind, generation - 1))
+    assert desk.push(article(guid="g1")) == ("duplicate",)
+    assert redis.exists(keys.generation("identity", generation)) == 1, "what is seen again moves on"
+    assert 0 < redis.ttl(keys.generation("identity", generation)) <= 2 * 30 * 86_400

@@ -1,0 +1,1 @@
+"""Recognising copies: pure fingerprints here; the decision is taken inside `state/publish.lua`."""

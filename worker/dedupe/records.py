@@ -1,0 +1,73 @@
+"""Article -> the record that would be published, but for what only the publish step can know."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from worker.dedupe.fingerprint import Fingerprint, content_hash, count_words, fingerprint
+from worker.model import Article, Document, Lane, Record, SeenIn, encode
+
+_DECIDED = {"id": "", "version": 1, "event": "create", "supersedes": None, "family_id": None}
+_DECIDED |= {"relation": None, "similarity": None, "matched_id": None}
+_HEAD = msgspec.json.encode(_DECIDED)[:-1] + b","
+_RECORD_FIELDS = {field.name for field in msgspec.structs.fields(Record)}
+_SHARED = tuple(f.name for f in msgspec.structs.fields(Article) if f.name in _RECORD_FIELDS - {"source_name"})
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """An article ready for its verdict.
+
+    `record_tail` is the record's JSON without its opening brace and the fields that publish.lua writes in
+    front; `sighting_tail` the same for the sighting that is sent instead when the text is a known copy.
+    """
+
+    fingerprint: Fingerprint
+    record_tail: bytes
+    sighting_tail: bytes
+    origin: str
+    member: int | str | None
+
+
+def make_record(article: Article, document: Document, lane: Lane, processed_at: datetime) -> Record:
+    """The record of an article, still without identity and version."""
+    facts = {name: getattr(article, name) for name in _SHARED}
+    return Record(
+        id="",
+        source_id=document.source_id,
+        source_name=article.source_name or document.source_name,
+        received_at=document.received_at,
+        processed_at=processed_at,
+        word_count=count_words(article.body_text),
+        content_hash=content_hash(article),
+        raw_ref=raw_reference(document),
+        lane=lane,
+        **facts,
+    )
+
+
+def make_candidate(article: Article, document: Document, lane: Lane, processed_at: datetime) -> Candidate:
+    """Fingerprint an article and encode its record for the publish step."""
+    encoded = encode(make_record(article, document, lane, processed_at))
+    if not encoded.startswith(_HEAD):
+        raise ValueError("the fields that publish.lua writes must come first in Record")
+    member = article.member if article.member is not None else document.member
+    seen = SeenIn(
+        source_id=document.source_id,
+        url=article.canonical_url or article.url,
+        at=document.received_at,
+        origin=raw_reference(document),
+    )
+    return Candidate(
+        fingerprint=fingerprint(document.source_id, article, document.received_at),
+        record_tail=encoded[len(_HEAD) :],
+        sighting_tail=b'"seen_in":' + encode(seen) + b"}",
+        origin=document.origin,
+        member=member,
+    )
+
+
+def raw_reference(document: Document) -> str:
+    """Where the original bytes came from: path or URL, with `#member` for a part of it."""
+    return document.origin if document.member is None else f"{document.origin}#{document.member}"

@@ -1,0 +1,268 @@
+"""The ledger: the durable account of every batch that is not yet settled. Each change is one atomic script.
+
+    receive ──► received ──claim──► advance ──► parsed ──claim──► publish ──► settled
+                    ▲  │                │                              (worker/state/memory.py)
+                    │  └─ split, hand_back, lease lapses ─► due again
+                    └───────────────────┘ refusals leave as dead letters
+
+A bell carries only a batch id. A worker *claims* the batch (one delivery, a lease with a token); every later
+step names the token, and does nothing when the lease went to somebody else. A step that is sent twice has one
+effect, so a client may repeat it after a broken connection.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, cast
+
+import msgspec
+from redis import Redis
+
+from worker import __version__
+from worker.config import Settings
+from worker.model import Batch, DeadLetter, Document, Lane, Refusal
+from worker.state.codec import Item, pack_documents, pack_items, pack_letter, unpack_documents, unpack_items
+from worker.state.keys import PARSED, RECEIVED, Keys
+from worker.state.receipts import receipt_field, receipt_value, today
+from worker.state.scripts import Scripts
+
+Stage = Literal["received", "parsed"]
+_LANE_LETTERS: dict[Lane, str] = {"news": "n", "backfill": "b"}
+_LETTER_LANES: dict[str, Lane] = {letter: lane for lane, letter in _LANE_LETTERS.items()}
+
+
+def new_id(lane: Lane) -> str:
+    """A batch id: lane letter, milliseconds, randomness; ids sort by time within a lane."""
+    return f"{_LANE_LETTERS[lane]}{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}"
+
+
+def lane_of(batch_id: str) -> Lane:
+    """The lane a batch id belongs to (KeyError for what is no batch id)."""
+    return _LETTER_LANES[batch_id[:1]]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A leased batch: what is in it, and the token that the next step must show.
+
+    `progress` counts the items already published; `items` is empty in the stage `received`.
+    """
+
+    batch: Batch
+    stage: Stage
+    token: str
+    deliveries: int
+    progress: int
+    items: tuple[Item, ...]
+
+    @property
+    def remaining(self) -> int:
+        """Documents (or articles) that still wait for their verdict."""
+        return (len(self.items) if self.stage == PARSED else len(self.batch.documents)) - self.progress
+
+
+@dataclass(frozen=True, slots=True)
+class Buried:
+    """A refusal, and the index of the document of the batch it belongs to."""
+
+    document: int
+    refusal: Refusal
+
+
+class Ledger:
+    """The ledger of one state server."""
+
+    def __init__(self, redis: Redis, settings: Settings) -> None:
+        self.redis = redis
+        self.settings = settings
+        self.keys = Keys(settings.state.namespace)
+        self._scripts = Scripts(redis)
+
+    def receive(self, batch: Batch, remember: dict[str, str] | None = None) -> bool:
+        """Put a batch into the ledger and `remember` into its source's poll state, atomically.
+
+        An empty batch only remembers. False where this batch id is already known.
+        """
+        pairs = [part for pair in (remember or {}).items() for part in pair]
+        answer = self._scripts.run(
+            "receive",
+            [
+                *self._stage_keys(batch.id, RECEIVED),
+                *self._count_keys(batch.day),
+                self.keys.name("in_flight"),
+                self.keys.name("spool"),
+                self.keys.poll(batch.source_id),
+            ],
+            [
+                batch.id,
+                batch.source_id,
+                batch.lane,
+                batch.day,
+                len(batch.documents),
+                pack_documents(batch.documents),
+                self.settings.sweeper.after_seconds,
+                self._counter_ttl,
+                _references(batch.documents),
+                len(pairs) // 2,
+                *pairs,
+            ],
+        )
+        return bool(answer)
+
+    def claim(self, batch_id: str, stage: Stage) -> Claim | None:
+        """Lease a batch for one delivery; None where it is settled, elsewhere, or held by somebody alive."""
+        token = secrets.token_hex(8)
+        answer = self._scripts.run(
+            "claim",
+            [self.keys.batch(batch_id), self.keys.due(stage, lane_of(batch_id)), self.keys.events],
+            [batch_id, stage, self.settings.sweeper.lease_seconds, token],
+        )
+        if answer is None:
+            return None
+        deliveries, source, lane, day, _size, progress, documents, articles = answer
+        batch = Batch(
+            id=batch_id,
+            source_id=source.decode(),
+            lane=cast("Lane", lane.decode()),
+            day=day.decode(),
+            documents=unpack_documents(documents),
+        )
+        items = unpack_items(articles) if stage == PARSED else ()
+        return Claim(batch, stage, token, int(deliveries), int(progress or 0), items)
+
+    def renew(self, claim: Claim) -> bool:
+        """Prolong the lease; False where it went to somebody else."""
+        keys = [self.keys.batch(claim.batch.id), self.keys.due(claim.stage, claim.batch.lane)]
+        return bool(
+            self._scripts.run("renew", keys, [claim.batch.id, claim.token, self.settings.sweeper.lease_seconds])
+        )
+
+    def hand_back(self, claim: Claim) -> bool:
+        """Give the lease up without a verdict; the delivery does not count against the batch."""
+        keys = [self.keys.batch(claim.batch.id), self.keys.due(claim.stage, claim.batch.lane)]
+        return bool(self._scripts.run("hand_back", keys, [claim.batch.id, claim.token]))
+
+    def advance(self, claim: Claim, items: Sequence[Item], buried: Sequence[Buried]) -> list[str] | None:
+        """Record what parsing found: articles go on to dedupe, refusals become dead letters.
+
+        Returns the spool references that nobody needs any more (empty while articles go on), or None where
+        the lease was lost.
+        """
+        letters = [self._letter(claim, index, entry) for index, entry in enumerate(buried)]
+        arguments: list[Any] = []
+        for entry, letter in zip(buried, letters, strict=True):
+            refusal = entry.refusal
+            value = receipt_value(refusal.verdict, letter.id, refusal.code)
+            arguments += [refusal.verdict, letter.id, pack_letter(letter), letter.document.content_ref or ""]
+            arguments += [receipt_field(letter.document.origin, letter.document.member), value]
+        batch, stage = claim.batch, claim.stage
+        waiting, due = self.keys.waiting(PARSED, batch.lane), self.keys.due(PARSED, batch.lane)
+        answer = self._scripts.run(
+            "advance",
+            [
+                *self._stage_keys(batch.id, stage),
+                waiting,
+                due,
+                *self._count_keys(batch.day),
+                self.keys.name("in_flight"),
+                self.keys.name("spool"),
+                self.keys.day("receipts", today()),
+                self.keys.name("letters", "rejected"),
+                self.keys.name("letters", "dead"),
+                *(self.keys.letter(letter.id) for letter in letters),
+            ],
+            [
+                batch.id,
+                claim.token,
+                stage,
+                batch.lane,
+                batch.source_id,
+                pack_items(tuple(items)),
+                len(items),
+                self.settings.sweeper.after_seconds,
+                self._counter_ttl,
+                self.settings.memory.receipt_days * 86_400,
+                len(letters),
+                *arguments,
+            ],
+        )
+        return None if answer is None else [ref.decode() for ref in answer]
+
+    def split(self, claim: Claim) -> list[str]:
+        """Replace the batch by one batch per remaining document or article; their ids ([] where the lease was lost)."""
+        children = self._children(claim)
+        ids = [new_id(claim.batch.lane) for _ in children]
+        arguments: list[Any] = []
+        for child_id, (document, items) in zip(ids, children, strict=True):
+            blob = pack_items(items) if items else b""
+            arguments += [child_id, pack_documents((document,)), blob, _references((document,))]
+        keys = [*self._stage_keys(claim.batch.id, claim.stage), self.keys.name("spool"), self.keys.events]
+        answer = self._scripts.run(
+            "split",
+            [*keys, *(self.keys.batch(child_id) for child_id in ids)],
+            [claim.batch.id, claim.token, claim.stage, len(ids), *arguments],
+        )
+        return ids if answer is not None else []
+
+    def overdue(self, stage: Stage, lane: Lane, limit: int) -> list[str]:
+        """Batches nobody holds and whose bell may be lost, at most `limit`, oldest first; each is named once an interval."""
+        answer: list[bytes] = self._scripts.run(
+            "overdue",
+            [self.keys.due(stage, lane), self.keys.events],
+            [limit, self.settings.sweeper.after_seconds],
+        )
+        return [batch_id.decode() for batch_id in answer]
+
+    def waiting(self, stage: Stage, lane: Lane) -> int:
+        """Batches in the stage, held or not."""
+        return int(cast("int", self.redis.zcard(self.keys.waiting(stage, lane))))
+
+    def _children(self, claim: Claim) -> list[tuple[Document, tuple[Item, ...]]]:
+        if claim.stage == RECEIVED:
+            return [(document, ()) for document in claim.batch.documents]
+        children = []
+        for item in claim.items[claim.progress :]:
+            document = claim.batch.documents[item.document]
+            if document.member is None:
+                document = msgspec.structs.replace(document, member=item.article.member)
+            children.append((document, (Item(0, item.article),)))
+        return children
+
+    def _letter(self, claim: Claim, index: int, entry: Buried) -> DeadLetter:
+        document, refusal = claim.batch.documents[entry.document], entry.refusal
+        if document.member is None and refusal.member is not None:
+            document = msgspec.structs.replace(document, member=refusal.member)
+        return DeadLetter(
+            id=f"{claim.batch.id}-{claim.token[:4]}{index}",
+            verdict=refusal.verdict,
+            stage="parse" if claim.stage == RECEIVED else "dedupe",
+            code=refusal.code,
+            detail=refusal.detail,
+            source_id=claim.batch.source_id,
+            lane=claim.batch.lane,
+            day=claim.batch.day,
+            at=datetime.now(UTC),
+            document=document,
+            traceback=refusal.traceback,
+            software_version=__version__,
+            deliveries=claim.deliveries,
+        )
+
+    def _stage_keys(self, batch_id: str, stage: Stage) -> list[str]:
+        lane = lane_of(batch_id)
+        return [self.keys.batch(batch_id), self.keys.waiting(stage, lane), self.keys.due(stage, lane)]
+
+    def _count_keys(self, day: str) -> list[str]:
+        return [self.keys.name("counts", "total"), self.keys.day("counts", day), self.keys.minute()]
+
+    @property
+    def _counter_ttl(self) -> int:
+        return self.settings.memory.counter_days * 86_400
+
+
+def _references(documents: Sequence[Document]) -> str:
+    return " ".join(document.content_ref for document in documents if document.content_ref)

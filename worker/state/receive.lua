@@ -1,0 +1,18 @@
+-- Put a batch into the ledger, and what its source remembers beside it. Twice is once.
+-- KEYS: batch waiting due total day rate in_flight spool poll
+-- ARGV: batch_id source lane day size blob ring_after day_ttl refs n_remember (field value)*
+local batch, waiting, due, total, day_key, rate, in_flight, spool, poll = unpack(KEYS)
+local id, source, lane, day, size, blob, ring_after, day_ttl, refs, n_remember = unpack(ARGV, 1, 10)
+if redis.call('EXISTS', batch) == 1 then return 0 end
+local now = now_seconds()
+if tonumber(size) > 0 then
+  redis.call('HSET', batch, 'stage', 'received', 'source', source, 'lane', lane, 'day', day, 'size', size,
+    'documents', blob, 'deliveries', 0, 'refs', refs)
+  redis.call('ZADD', waiting, now, id)
+  redis.call('ZADD', due, now + ring_after, id)
+  redis.call('HINCRBY', in_flight, 'received|' .. lane, size)
+  book(total, day_key, rate, day_ttl, source, 'received', tonumber(size))
+  for ref in string.gmatch(refs, '%S+') do redis.call('HINCRBY', spool, ref, 1) end
+end
+for i = 11, 10 + 2 * tonumber(n_remember), 2 do redis.call('HSET', poll, ARGV[i], ARGV[i + 1]) end
+return 1

@@ -1,0 +1,20 @@
+-- Replace a leased batch by batches of one document each, in the same stage.
+-- KEYS: batch waiting due spool events child*; ARGV: batch_id token stage n_children (child_id documents articles refs)*
+local batch, waiting, due, spool, events = unpack(KEYS, 1, 5)
+local id, token, stage, n = unpack(ARGV, 1, 4)
+if redis.call('HGET', batch, 'token') ~= token or redis.call('HGET', batch, 'stage') ~= stage then return nil end
+local source, lane, day = unpack(redis.call('HMGET', batch, 'source', 'lane', 'day'))
+local now = now_seconds()
+local entered = redis.call('ZSCORE', waiting, id) or now
+for i = 0, n - 1 do
+  local child_id, documents, articles, refs = unpack(ARGV, 5 + 4 * i, 8 + 4 * i)
+  local child = KEYS[6 + i]
+  redis.call('HSET', child, 'stage', stage, 'source', source, 'lane', lane, 'day', day, 'size', 1,
+    'documents', documents, 'articles', articles, 'deliveries', 0, 'progress', 0, 'refs', refs)
+  redis.call('ZADD', waiting, entered, child_id)
+  redis.call('ZADD', due, now, child_id)
+  for ref in string.gmatch(refs, '%S+') do redis.call('HINCRBY', spool, ref, 1) end
+end
+redis.call('HINCRBY', events, 'split', 1)
+settle(batch, waiting, due, spool, id)
+return n
