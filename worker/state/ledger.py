@@ -221,6 +221,10 @@ class Ledger:
         """Batches in the stage, held or not."""
         return int(cast("int", self.redis.zcard(self.keys.waiting(stage, lane))))
 
+    def holds(self, reference: str) -> bool:
+        """True where a batch or dead letter still needs a spool object."""
+        return bool(self.redis.hexists(self.keys.name("spool"), reference))
+
     def _children(self, claim: Claim) -> list[tuple[Document, tuple[Item, ...]]]:
         if claim.stage == RECEIVED:
             return [(document, ()) for document in claim.batch.documents]

@@ -14,5 +14,7 @@ if tonumber(size) > 0 then
   book(total, day_key, rate, day_ttl, source, 'received', tonumber(size))
   for ref in string.gmatch(refs, '%S+') do redis.call('HINCRBY', spool, ref, 1) end
 end
-for i = 11, 10 + 2 * tonumber(n_remember), 2 do redis.call('HSET', poll, ARGV[i], ARGV[i + 1]) end
+for i = 11, 10 + 2 * tonumber(n_remember), 2 do
+  if ARGV[i + 1] == '' then redis.call('HDEL', poll, ARGV[i]) else redis.call('HSET', poll, ARGV[i], ARGV[i + 1]) end
+end
 return 1

@@ -1,0 +1,148 @@
+"""The desk: settings, state and bells, opened once per process and handed to every stage."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+
+from worker.config import Settings
+from worker.model import Batch, Document, Lane, Source
+from worker.state.connection import connect
+from worker.state.counters import Counters
+from worker.state.durability import wait_until_durable
+from worker.state.keys import RECEIVED, Keys
+from worker.state.ledger import Claim, Ledger, new_id
+from worker.state.letters import Letters
+from worker.state.memory import Memory
+from worker.state.pressure import Pressure
+from worker.state.receipts import today
+from worker.state.server import embedded_url
+from worker.state.sources import LEASE_SECONDS, Sources
+from worker.state.spool import Spool
+
+StageTask = Literal["pull", "parse", "dedupe"]
+
+log = structlog.get_logger()
+
+
+class Bells(Protocol):
+    """How a stage is told that something waits for it."""
+
+    def ring(self, task: StageTask, lane: Lane, identifier: str) -> None:
+        """Announce a batch (parse, dedupe) or a source (pull). A lost bell is rung again by the sweeper."""
+
+    def depth(self, task: StageTask, lane: Lane) -> int:
+        """Bells that wait in the queue of a task."""
+
+
+class Desk:
+    """Everything a stage needs. `state_url` may name another server than the settings do (tests)."""
+
+    def __init__(self, settings: Settings, bells: Bells, state_url: str | None = None) -> None:
+        self.settings = settings
+        self.bells = bells
+        self.redis: Redis = connect(state_url or state_url_of(settings), settings.state.socket_timeout_seconds)
+        self.keys = Keys(settings.state.namespace)
+        self.ledger = Ledger(self.redis, settings)
+        self.memory = Memory(self.redis, settings)
+        self.letters = Letters(self.redis, settings)
+        self.sources = Sources(self.redis, self.keys)
+        self.counters = Counters(self.redis, self.keys)
+        self.pressure = Pressure(self.redis, settings)
+        self.spool = Spool(settings.data / "spool")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.redis.close()
+
+    def ring(self, task: StageTask, lane: Lane, identifier: str) -> None:
+        """Ring, and go on where the broker is away: the sweeper rings again."""
+        try:
+            self.bells.ring(task, lane, identifier)
+        except (RedisError, OSError) as error:
+            log.warning("bell_lost", task=task, identifier=identifier, error=str(error))
+
+    def drop_spooled(self, references: Sequence[str]) -> None:
+        """Delete spool objects that nobody holds any more."""
+        for reference in references:
+            self.spool.delete(reference)
+
+    def read(self, document: Document) -> bytes:
+        """The document's bytes; raises Failed("unreadable") where the spool has lost them."""
+        return document.content if document.content_ref is None else self.spool.read(document.content_ref)  # type: ignore[return-value]  # exactly one of the two is set
+
+    # The four methods below are what intake sees of the ledger (worker.intake.receiver.Receiver).
+
+    def receive(
+        self, source: Source, documents: Sequence[Document], *, lane: Lane, remember: Mapping[str, str] | None = None
+    ) -> None:
+        """Store the documents as one batch, and `remember` in the poll state, in one atomic step; then ring."""
+        batch = Batch(id=new_id(lane), source_id=source.id, lane=lane, day=today(), documents=tuple(documents))
+        self.ledger.receive(batch, dict(remember or {}))
+        if documents:
+            self.ring("parse", lane, batch.id)
+
+    def recall(self, source_id: str) -> dict[str, str]:
+        """The source's poll state; empty for a source never pulled."""
+        return self.sources.recall(source_id)
+
+    def note(self, source_id: str, fields: Mapping[str, str]) -> None:
+        """Write fields of the poll state without a batch."""
+        self.sources.note(source_id, fields)
+
+    def wait_until_durable(self) -> None:
+        """Return when everything received so far is on disk."""
+        wait_until_durable(self.redis, self.keys.events, self.settings.state.durability)
+
+    def paused(self) -> str | None:
+        """Why intake must pause (back-pressure), or None."""
+        return self.pressure.paused()
+
+
+def state_url_of(settings: Settings) -> str:
+    """The state server of the settings: the configured one, or the embedded one of the data directory."""
+    return settings.state.redis_url or embedded_url(settings.data)
+
+
+@contextlib.contextmanager
+def hold(desk: Desk, claim: Claim) -> Iterator[None]:
+    """Keep a claim's lease while the block works; hand it back where the process is told to stop."""
+    with repeat_every(desk.settings.sweeper.lease_seconds / 3, lambda: desk.ledger.renew(claim)):
+        try:
+            yield
+        except (SystemExit, KeyboardInterrupt):
+            desk.ledger.hand_back(claim)
+            raise
+
+
+@contextlib.contextmanager
+def hold_source(desk: Desk, source_id: str) -> Iterator[None]:
+    """Keep a source from being pulled twice at once while the block pulls it."""
+    with repeat_every(LEASE_SECONDS / 3, lambda: desk.sources.reschedule(source_id, LEASE_SECONDS)):
+        yield
+
+
+@contextlib.contextmanager
+def repeat_every(seconds: float, call: Callable[[], object]) -> Iterator[None]:
+    """Call something every so many seconds in a thread while the block runs; a broken connection is tried again."""
+    done = threading.Event()
+
+    def work() -> None:
+        while not done.wait(seconds):
+            with contextlib.suppress(RedisError, OSError):
+                call()
+
+    thread = threading.Thread(target=work, daemon=True, name="keep-lease")
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

@@ -1,0 +1,36 @@
+"""A limit on the time that one piece of work may take."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import NoReturn
+
+from worker.errors import Failed
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise Failed("parse_timeout") inside the block after so many seconds of wall time.
+
+    Works by SIGALRM, so only in a main thread (elsewhere the block runs unlimited, and the pool's hard limit is
+    the only bound), and only while the interpreter runs: code that never returns from C is stopped by the
+    hard limit of the process pool.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+        raise Failed("parse_timeout", f"parsing took longer than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,191 @@
+"""The straight line. Read this first.
+
+    pull ──bell──► parse ──bell──► dedupe ──► storage queue ──► store
+
+Each function below is one stage for one unit of work; `worker/tasks.py` wraps each in a Celery task, and the tests
+call them directly. What makes them safe is the ledger (`worker/state/ledger.py`): a stage *claims* a batch, works on
+values with pure functions, and records the outcome in one atomic step. Whatever is killed in between, the claim's
+lease lapses and the sweeper rings again. A bell carries an id and nothing else; losing one costs time, never data.
+
+The last stage, store, is a loop of its own: `worker/store/writer.py`.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from datetime import UTC, datetime
+
+import structlog
+
+from worker.dedupe.records import Candidate, make_candidate
+from worker.desk import Desk, hold, hold_source
+from worker.errors import CopydeskError, Failed, Rejected
+from worker.intake import pull_source
+from worker.limits import time_limit
+from worker.model import LANES, Article, Document, Refusal
+from worker.parse import parse_document
+from worker.state.codec import Item
+from worker.state.keys import PARSED, RECEIVED
+from worker.state.ledger import Buried, Claim
+
+MOST_DELIVERIES = 3
+"""A document that was delivered alone this often without a verdict is buried (its worker died each time)."""
+SUSPECT_DELIVERIES = 2
+"""A batch that was delivered this often without a verdict is taken apart, so that one bad document stands alone."""
+SWEEP_BATCHES = 1000
+"""Most batches one sweep rings for, per stage and lane."""
+ORPHAN_SECONDS = 3600.0
+"""A spool object this old that no batch or letter holds was left by a crash between writing and receiving."""
+
+log = structlog.get_logger()
+
+
+def tick(desk: Desk) -> int:
+    """Ring for every source that is due; returns how many. Two ticks at once are harmless: each source is leased."""
+    due = desk.sources.pop_due()
+    for source_id in due:
+        source = desk.sources.get(source_id)
+        if source is not None:
+            desk.ring("pull", source.lane, source_id)
+    return len(due)
+
+
+def pull(desk: Desk, source_id: str) -> None:
+    """Bring in what is new at one source: bytes into the ledger, then the source acknowledged."""
+    source = desk.sources.get(source_id)
+    if source is None or not source.enabled:
+        return
+    with hold_source(desk, source_id):
+        try:
+            result = pull_source(source, desk, desk.settings, desk.spool, datetime.now(UTC))
+            problem, next_seconds, more = result.problem, result.next_due_seconds, result.more
+            if result.documents or problem:
+                log.info("pulled", source=source_id, documents=result.documents, problem=problem)
+        except CopydeskError as error:
+            problem, next_seconds, more = str(error), 60.0, True
+            log.warning("pull_failed", source=source_id, error=problem)
+    desk.sources.note(
+        source_id, {"pulled_at": f"{time.time():.3f}", "problem": problem or "", "more": "1" if more else ""}
+    )
+    desk.sources.reschedule(source_id, next_seconds)
+
+
+def parse(desk: Desk, batch_id: str) -> None:
+    """Turn a received batch into articles; what gives none becomes a dead letter, and its neighbours go on."""
+    claim = desk.ledger.claim(batch_id, RECEIVED)
+    if claim is None or _set_apart(desk, claim):
+        return
+    with hold(desk, claim):
+        items: list[Item] = []
+        buried: list[Buried] = []
+        for index, document in enumerate(claim.batch.documents):
+            for found in parse_one(desk, document):
+                if isinstance(found, Article):
+                    items.append(Item(index, found))
+                else:
+                    buried.append(Buried(index, found))
+        freed = desk.ledger.advance(claim, items, buried)
+    _after_advance(desk, claim, freed, goes_on=bool(items))
+
+
+def parse_one(desk: Desk, document: Document) -> list[Article | Refusal]:
+    """All that one document gives, under the limits for one document. Never raises for what is in the bytes."""
+    try:
+        if document.size_bytes > desk.settings.limits.document_bytes:
+            raise Rejected("too_large", f"{document.size_bytes} bytes")
+        content = desk.read(document)
+        with time_limit(desk.settings.limits.parse_seconds):
+            return parse_document(document, content)
+    except Rejected as error:
+        return [Refusal(verdict="rejected", code=error.code, detail=error.detail)]
+    except Failed as error:
+        return [Refusal(verdict="dead", code=error.code, detail=error.detail)]
+
+
+def dedupe(desk: Desk, batch_id: str) -> None:
+    """Give every article of a parsed batch its verdict and publish what is new: one atomic step per run of articles."""
+    claim = desk.ledger.claim(batch_id, PARSED)
+    if claim is None or _set_apart(desk, claim):
+        return
+    with hold(desk, claim):
+        candidates, buried = _candidates(claim)
+        if buried:
+            broken = {entry.document for entry in buried}
+            sound = [item for index, item in enumerate(claim.items) if index >= claim.progress and index not in broken]
+            refusals = [Buried(claim.items[entry.document].document, entry.refusal) for entry in buried]
+            freed = desk.ledger.advance(claim, sound, refusals)
+            _after_advance(desk, claim, freed, goes_on=bool(sound))
+            return
+        published = desk.memory.publish(claim, candidates)
+    desk.drop_spooled(published.freed)
+    log.info("published", batch=batch_id, source=claim.batch.source_id, articles=len(published.verdicts))
+
+
+def sweep(desk: Desk) -> int:
+    """Ring again for what waits without a bell; returns for how many batches. Also clears what crashes left behind."""
+    rung = 0
+    for lane in LANES:
+        for stage, task in ((RECEIVED, "parse"), (PARSED, "dedupe")):
+            silent = desk.ledger.waiting(stage, lane) - desk.bells.depth(task, lane)
+            if silent <= 0:
+                continue
+            for batch_id in desk.ledger.overdue(stage, lane, min(silent, SWEEP_BATCHES)):
+                desk.ring(task, lane, batch_id)
+                rung += 1
+    for letter in desk.letters.expired():
+        desk.drop_spooled([ref for ref in [desk.letters.purge(letter)] if ref])
+    for reference in desk.spool.references_older_than(ORPHAN_SECONDS):
+        if not desk.ledger.holds(reference):
+            desk.spool.delete(reference)
+    return rung
+
+
+def _set_apart(desk: Desk, claim: Claim) -> bool:
+    """Deal with a batch that was delivered before and never came back; True where it needs no work now."""
+    alone = claim.remaining == 1
+    if alone and claim.deliveries > MOST_DELIVERIES:
+        index = claim.items[claim.progress].document if claim.items else 0
+        poison = Refusal(
+            verdict="dead", code="poison", detail=f"{claim.deliveries - 1} deliveries ended without a verdict"
+        )
+        desk.drop_spooled(desk.ledger.advance(claim, [], [Buried(index, poison)]) or [])
+        log.error("buried", batch=claim.batch.id, origin=claim.batch.documents[index].origin)
+        return True
+    if not alone and claim.deliveries > SUSPECT_DELIVERIES:
+        children = desk.ledger.split(claim)
+        log.warning("split", batch=claim.batch.id, into=len(children))
+        for child_id in children:
+            desk.ring("parse" if claim.stage == RECEIVED else "dedupe", claim.batch.lane, child_id)
+        return True
+    return False
+
+
+def _after_advance(desk: Desk, claim: Claim, freed: list[str] | None, *, goes_on: bool) -> None:
+    if freed is None:
+        log.warning("lease_lost", batch=claim.batch.id, stage=claim.stage)
+        return
+    desk.drop_spooled(freed)
+    if goes_on:
+        desk.ring("dedupe", claim.batch.lane, claim.batch.id)
+
+
+def _candidates(claim: Claim) -> tuple[list[Candidate], list[Buried]]:
+    """Fingerprint the articles that wait; `Buried.document` is the index of the item that could not be."""
+    candidates: list[Candidate] = []
+    buried: list[Buried] = []
+    now = datetime.now(UTC)
+    for index, item in enumerate(claim.items[claim.progress :], claim.progress):
+        document = claim.batch.documents[item.document]
+        try:
+            candidates.append(make_candidate(item.article, document, claim.batch.lane, now))
+        except Exception as error:  # noqa: BLE001  # any fault is this article's own: buried with its traceback
+            refusal = Refusal(
+                verdict="dead",
+                code="dedupe_error",
+                detail=f"{type(error).__name__}: {error}",
+                traceback=traceback.format_exc(),
+                member=item.article.member,
+            )
+            buried.append(Buried(index, refusal))
+    return candidates, buried

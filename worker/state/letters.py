@@ -1,0 +1,142 @@
+"""Dead letters: documents that were refused (`rejected`) or buried (`dead`), with bytes and reason.
+
+They stay until purged; the sweeper purges rejected ones after `memory.rejected_days`. A replay moves the
+letter back into the ledger as a batch of one document, on the account of the day it was received.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from redis import Redis
+
+from worker.config import Settings
+from worker.model import DeadLetter
+from worker.state.codec import pack_documents, pack_letter, unpack_letter
+from worker.state.keys import RECEIVED, Keys
+from worker.state.ledger import new_id
+from worker.state.scripts import Scripts
+
+Verdict = Literal["rejected", "dead"]
+VERDICTS: tuple[Verdict, ...] = ("dead", "rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which letters: every given field must match; `since` and `until` bound the time of burial."""
+
+    verdict: Verdict | None = None
+    source_id: str | None = None
+    stage: str | None = None
+    code: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def matches(self, letter: DeadLetter) -> bool:
+        """True where the letter is meant."""
+        wanted = ((self.source_id, letter.source_id), (self.stage, letter.stage), (self.code, letter.code))
+        return all(want is None or want == got for want, got in wanted)
+
+
+class Letters:
+    """The dead letters of one state server."""
+
+    def __init__(self, redis: Redis, settings: Settings) -> None:
+        self._redis = redis
+        self._settings = settings
+        self._keys = Keys(settings.state.namespace)
+        self._scripts = Scripts(redis)
+
+    def count(self, verdict: Verdict) -> int:
+        """How many letters of a verdict are kept."""
+        return int(self._redis.zcard(self._index(verdict)))
+
+    def get(self, letter_id: str) -> DeadLetter | None:
+        """One letter, or None."""
+        data: Any = self._redis.get(self._keys.letter(letter_id))
+        return unpack_letter(data) if data else None
+
+    def find(self, wanted: Filter | None = None, limit: int | None = None) -> Iterator[DeadLetter]:
+        """Letters that match, newest first, at most `limit`."""
+        wanted = wanted or Filter()
+        given = 0
+        for verdict in VERDICTS if wanted.verdict is None else (wanted.verdict,):
+            for letter in self._newest(verdict, wanted):
+                if limit is not None and given >= limit:
+                    return
+                if wanted.matches(letter):
+                    given += 1
+                    yield letter
+
+    def add(self, letter: DeadLetter) -> None:
+        """Keep a letter about something that already left the ledger (a record the store refused)."""
+        with self._redis.pipeline() as pipe:
+            pipe.set(self._keys.letter(letter.id), pack_letter(letter))
+            pipe.zadd(self._index(letter.verdict), {letter.id: letter.at.timestamp()})
+            pipe.execute()
+
+    def purge(self, letter: DeadLetter) -> str | None:
+        """Forget a letter; the spool reference that nobody holds any more, if any."""
+        reference = letter.document.content_ref or ""
+        keys = [self._keys.letter(letter.id), *map(self._index, ("rejected", "dead")), self._keys.name("spool")]
+        _, freed = self._scripts.run("purge", keys, [letter.id, reference])
+        return freed.decode() or None
+
+    def replay(self, letter: DeadLetter) -> str | None:
+        """Put the document back into the ledger; the new batch's id, or None where the letter is gone."""
+        batch_id = new_id(letter.lane)
+        document = msgspec.structs.replace(letter.document, replayed_from=letter.id)
+        keys = self._keys
+        done = self._scripts.run(
+            "replay",
+            [
+                keys.letter(letter.id),
+                self._index(letter.verdict),
+                keys.batch(batch_id),
+                keys.waiting(RECEIVED, letter.lane),
+                keys.due(RECEIVED, letter.lane),
+                keys.name("counts", "total"),
+                keys.day("counts", letter.day),
+                keys.minute(),
+                keys.name("in_flight"),
+                keys.events,
+            ],
+            [
+                letter.id,
+                batch_id,
+                letter.source_id,
+                letter.lane,
+                letter.day,
+                pack_documents((document,)),
+                document.content_ref or "",
+                letter.verdict,
+                self._settings.memory.counter_days * 86_400,
+            ],
+        )
+        return batch_id if done else None
+
+    def expired(self, limit: int = 1000) -> list[DeadLetter]:
+        """Rejected letters older than `memory.rejected_days`."""
+        seconds, _ = self._redis.time()
+        horizon = int(seconds) - self._settings.memory.rejected_days * 86_400
+        ids: Any = self._redis.zrangebyscore(self._index("rejected"), "-inf", horizon, start=0, num=limit)
+        return [letter for letter in (self.get(raw.decode()) for raw in ids) if letter]
+
+    def _index(self, verdict: str) -> str:
+        return self._keys.name("letters", verdict)
+
+    def _newest(self, verdict: str, wanted: Filter) -> Iterator[DeadLetter]:
+        low = wanted.since.timestamp() if wanted.since else "-inf"
+        high = wanted.until.timestamp() if wanted.until else "+inf"
+        start = 0
+        while True:
+            ids: Any = self._redis.zrevrangebyscore(self._index(verdict), high, low, start=start, num=200)
+            if not ids:
+                return
+            blobs: Any = self._redis.mget([self._keys.letter(raw.decode()) for raw in ids])
+            yield from (unpack_letter(blob) for blob in blobs if blob)
+            start += len(ids)

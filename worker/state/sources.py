@@ -1,0 +1,142 @@
+"""Sources: their definitions, when each is due, and what its last poll left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+from redis import Redis
+
+from worker.config import check_source
+from worker.errors import ConfigurationError
+from worker.model import Source
+from worker.state.keys import Keys
+from worker.state.scripts import Scripts
+
+LEASE_SECONDS = 60.0
+"""How long a pull may be silent before the source is due again; a working pull renews it."""
+
+
+class Defined(msgspec.Struct, frozen=True):
+    """A source and who defined it: the file (`config`) or the command line (`added`)."""
+
+    source: Source
+    origin: Literal["config", "added"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """A source with its schedule: seconds until it is due (negative: late) and its poll state."""
+
+    source: Source
+    origin: str
+    due_in_seconds: float | None
+    poll: Mapping[str, str]
+
+
+class Sources:
+    """The registry and schedule of one state server."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._scripts = Scripts(redis)
+
+    def sync(self, configured: tuple[Source, ...]) -> None:
+        """Make the registry agree with the config file; sources added on the command line stay."""
+        known = self._definitions()
+        names = {source.id for source in configured}
+        for source_id, defined in known.items():
+            if defined.origin == "config" and source_id not in names:
+                self._forget(source_id)
+        for source in configured:
+            self._define(Defined(source, "config"))
+
+    def add(self, source: Source) -> None:
+        """Register a source from the command line; raises ConfigurationError where the id is taken."""
+        check_source(source)
+        if source.id in self._definitions():
+            raise ConfigurationError(f"source {source.id!r} exists already; remove it first or choose another id")
+        self._define(Defined(source, "added"))
+
+    def ensure(self, source: Source) -> Source:
+        """The registered source of that id, registered now if it is new (for documents that are handed over)."""
+        defined = self._definitions().get(source.id)
+        if defined:
+            return defined.source
+        check_source(source)
+        self._define(Defined(source, "added"))
+        return source
+
+    def remove(self, source_id: str) -> None:
+        """Forget a source and its schedule (its records stay); raises ConfigurationError where that cannot be."""
+        defined = self._definitions().get(source_id)
+        if defined is None:
+            raise ConfigurationError(f"there is no source {source_id!r}; `copydesk sources list` shows them")
+        if defined.origin == "config":
+            raise ConfigurationError(f"source {source_id!r} is defined in sources.toml; remove it there")
+        self._forget(source_id)
+
+    def get(self, source_id: str) -> Source | None:
+        """One source, or None."""
+        data: Any = self._redis.hget(self._keys.name("sources"), source_id)
+        return msgspec.json.decode(data, type=Defined).source if data else None
+
+    def all(self) -> list[SourceState]:
+        """Every source with its schedule, by id."""
+        seconds, micros = self._redis.time()
+        now = int(seconds) + int(micros) / 1e6
+        rows = []
+        for source_id, defined in sorted(self._definitions().items()):
+            due: Any = self._redis.zscore(self._keys.name("polls"), source_id)
+            rows.append(
+                SourceState(defined.source, defined.origin, None if due is None else due - now, self.recall(source_id))
+            )
+        return rows
+
+    def pop_due(self, limit: int = 1000) -> list[str]:
+        """Ids of sources that are due; each is leased for `LEASE_SECONDS`."""
+        answer: Any = self._scripts.run("pop_due", [self._keys.name("polls")], [limit, LEASE_SECONDS])
+        return [source_id.decode() for source_id in answer]
+
+    def reschedule(self, source_id: str, seconds: float) -> None:
+        """Due again in so many seconds by the server's clock (unless the source was removed meanwhile)."""
+        now, micros = self._redis.time()
+        self._redis.zadd(self._keys.name("polls"), {source_id: int(now) + int(micros) / 1e6 + seconds}, xx=True)
+
+    def recall(self, source_id: str) -> dict[str, str]:
+        """What the source's polls left behind."""
+        answer: Any = self._redis.hgetall(self._keys.poll(source_id))
+        return {field.decode(): value.decode() for field, value in answer.items()}
+
+    def note(self, source_id: str, fields: Mapping[str, str]) -> None:
+        """Keep facts about the last poll; an empty value removes its field."""
+        gone = [name for name, value in fields.items() if not value]
+        kept = {name: value for name, value in fields.items() if value}
+        with self._redis.pipeline() as pipe:
+            if gone:
+                pipe.hdel(self._keys.poll(source_id), *gone)
+            if kept:
+                pipe.hset(self._keys.poll(source_id), mapping=kept)
+            pipe.execute()
+
+    def _definitions(self) -> dict[str, Defined]:
+        answer: Any = self._redis.hgetall(self._keys.name("sources"))
+        return {field.decode(): msgspec.json.decode(value, type=Defined) for field, value in answer.items()}
+
+    def _define(self, defined: Defined) -> None:
+        source = defined.source
+        self._redis.hset(self._keys.name("sources"), source.id, msgspec.json.encode(defined))
+        if source.kind == "push" or not source.enabled:
+            self._redis.zrem(self._keys.name("polls"), source.id)
+        else:
+            self._redis.zadd(self._keys.name("polls"), {source.id: 0}, nx=True)
+
+    def _forget(self, source_id: str) -> None:
+        with self._redis.pipeline() as pipe:
+            pipe.hdel(self._keys.name("sources"), source_id)
+            pipe.zrem(self._keys.name("polls"), source_id)
+            pipe.delete(self._keys.poll(source_id))
+            pipe.execute()
