@@ -1,0 +1,281 @@
+"""Dates as publishers write them -> UTC, with the precision that was given.
+
+Cheap readings first (epoch, ISO 8601, RFC 822), dateutil last and remembered. A date that is not sure
+is no date: see the warning codes in `parse_date`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+
+import msgspec
+from dateutil import parser as dateutil_parser
+from dateutil import tz
+
+from worker.model import Precision
+
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+"""Before the first news site; an earlier date is a default of some program (1970, 1900, year 1)."""
+
+MOST_AHEAD = timedelta(days=1)
+"""How far after receipt a date may lie: clocks and time zones differ by less than this."""
+
+_HOUR = 3600
+# Zone names that feeds use and RFC 822 does not know; where a name has several meanings, the one
+# common in news (CST and IST as in the United States and India).
+_ZONES = {
+    "UT": 0,
+    "UTC": 0,
+    "GMT": 0,
+    "WET": 0,
+    "Z": 0,
+    "BST": _HOUR,
+    "WEST": _HOUR,
+    "CET": _HOUR,
+    "MEZ": _HOUR,
+    "CEST": 2 * _HOUR,
+    "MESZ": 2 * _HOUR,
+    "EET": 2 * _HOUR,
+    "SAST": 2 * _HOUR,
+    "EEST": 3 * _HOUR,
+    "MSK": 3 * _HOUR,
+    "IST": 19_800,
+    "PKT": 5 * _HOUR,
+    "SGT": 8 * _HOUR,
+    "HKT": 8 * _HOUR,
+    "AWST": 8 * _HOUR,
+    "JST": 9 * _HOUR,
+    "KST": 9 * _HOUR,
+    "ACST": 34_200,
+    "AEST": 10 * _HOUR,
+    "AEDT": 11 * _HOUR,
+    "NZST": 12 * _HOUR,
+    "NZDT": 13 * _HOUR,
+    "AST": -4 * _HOUR,
+    "ADT": -3 * _HOUR,
+    "EST": -5 * _HOUR,
+    "EDT": -4 * _HOUR,
+    "ET": -5 * _HOUR,
+    "CST": -6 * _HOUR,
+    "CDT": -5 * _HOUR,
+    "MST": -7 * _HOUR,
+    "MDT": -6 * _HOUR,
+    "PST": -8 * _HOUR,
+    "PDT": -7 * _HOUR,
+    "BRT": -3 * _HOUR,
+    "ART": -3 * _HOUR,
+    "CLT": -4 * _HOUR,
+    "COT": -5 * _HOUR,
+    "PET": -5 * _HOUR,
+}
+_ISO = re.compile(
+    r"(\d{4})-?(\d{2})-?(\d{2})"
+    r"(?:(?:T|\s+)(\d{2}):?(\d{2})(?::?(\d{2})(?:[.,]\d+)?)?\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?",
+    re.IGNORECASE,
+)
+_EAST_ASIAN = re.compile(
+    r"(\d{4})\s*[年년][\s.]*(\d{1,2})\s*[月월][\s.]*(\d{1,2})\s*[日일]?(?:\s*\(?[^\d\s]{1,3}\)?)??"
+    r"(?:\s*(午後|下午|오후|午前|上午|오전)?\s*(\d{1,2})\s*[:時时시]\s*(\d{2})(?:\s*[:分분]\s*(\d{2})?)?.{0,2})?"
+)
+# Month names of the languages feeds come in, by their first letters, where English readers fail.
+_MONTHS = (
+    *(
+        (("janv", "jän", "ene", "gen", "янв"), "Jan"),
+        (("févr", "fév", "fev", "фев"), "Feb"),
+        (("mär", "mrz", "мар"), "Mar"),
+    ),
+    *(
+        (("avr", "abr", "апр"), "Apr"),
+        (("mai", "mayo", "mag", "maio", "мая"), "May"),
+        (("juin", "giu", "июн"), "Jun"),
+    ),
+    *(
+        (("juil", "lug", "июл"), "Jul"),
+        (("août", "aout", "ago", "авг"), "Aug"),
+        (("sept", "set", "сен"), "Sep"),
+    ),
+    *(
+        (("okt", "ott", "out", "окт"), "Oct"),
+        (("nov", "ноя"), "Nov"),
+        (("déc", "dez", "dic", "дек"), "Dec"),
+    ),
+)
+_FOREIGN = re.compile(
+    r"(?:[^\W\d_]{2,10}\.?,?\s+)?(\d{1,2})\.?\s+(?:de\s+)?([^\W\d_]{3,10})\.?\s+(?:de\s+)?(\d{4})\b(.*)"
+)
+_MONTH_NUMBER = re.compile(r"^[^\W\d_]{1,3},?\s*(\d{1,2})\s+(1[0-2]|[1-9])[月월]\s+")
+_EPOCH = re.compile(r"\d{9,10}(?:\.\d+)?|\d{12,13}")
+_NUMERIC_DAY_MONTH = re.compile(r"\b(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})\b")
+_RFC_822 = re.compile(
+    r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}[\s-][A-Za-z]{3,9}[\s-]\d{2,4}\s+\d{1,2}:\d{2}"
+)
+_TIME = re.compile(r"\d\s*:\s*\d{2}|\d\s*[ap]\.?m\b", re.IGNORECASE)
+_LONGEST = 80
+"""Characters; no written date is longer, and dateutil is slow on nonsense."""
+
+
+class Dated(msgspec.Struct, frozen=True):
+    """A moment in UTC (None: no usable date), how precise it was written, and doubts as warning codes."""
+
+    at: datetime | None
+    precision: Precision | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def parse_date(value: object, received_at: datetime) -> Dated:
+    """A date as found (text, seconds or milliseconds since 1970, datetime) -> UTC.
+
+    Warnings: `date_without_zone` (read as UTC), `date_unreadable`, `date_ambiguous` (day or month
+    first?), `date_incomplete`, `date_implausible` (before 1990), `date_in_future` (more than a day after
+    `received_at`); all but the first give no date.
+    """
+    text = (
+        value.isoformat() if isinstance(value, datetime) else str(value or "").strip()
+    )
+    if not text:
+        return Dated(None)
+    return plausible(_read(text), received_at)
+
+
+def plausible(dated: Dated, received_at: datetime) -> Dated:
+    """Drops a date before 1990 or more than a day after receipt, with a warning."""
+    if dated.at is None:
+        return dated
+    if dated.at < EARLIEST:
+        return Dated(None, None, ("date_implausible",))
+    if dated.at > received_at + MOST_AHEAD:
+        return Dated(None, None, ("date_in_future",))
+    return dated
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str) -> Dated:
+    if len(text) > _LONGEST:
+        return Dated(None, None, ("date_unreadable",))
+    try:
+        if _EPOCH.fullmatch(text):
+            number = float(text)
+            seconds = number / 1000 if number > 1e11 else number
+            return Dated(datetime.fromtimestamp(seconds, UTC), "second")
+        if found := _ISO.fullmatch(text):
+            return _from_iso(found)
+        if found := _EAST_ASIAN.fullmatch(text):
+            return _from_east_asian(found)
+        if _RFC_822.match(text):
+            return _from_rfc_822(text)
+        return _from_words(_in_english(text))
+    except (ValueError, OverflowError, TypeError):
+        return Dated(None, None, ("date_unreadable",))
+
+
+def _from_iso(found: re.Match[str]) -> Dated:
+    year, month, day, hour, minute, second, zone = found.groups()
+    start = datetime(int(year), int(month), int(day), tzinfo=UTC)
+    if hour is None:
+        return Dated(start, "day")
+    if int(hour) > 24 or int(minute) > 59 or int(second or 0) > 60:
+        raise ValueError(found.group())
+    # Adding hours and seconds accepts 24:00 and the leap second :60, as ISO 8601 does.
+    moment = start + timedelta(
+        hours=int(hour), minutes=int(minute), seconds=int(second or 0)
+    )
+    precision: Precision = "minute" if second is None else "second"
+    if zone is None:
+        return Dated(moment, precision, ("date_without_zone",))
+    return Dated(moment - timedelta(seconds=_offset(zone)), precision)
+
+
+def _offset(zone: str) -> int:
+    """Seconds east of UTC of Z, +hh, +hhmm or +hh:mm."""
+    if zone[0] not in "+-":
+        return 0
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    seconds = int(digits[:2]) * _HOUR + int(digits[2:]) * 60
+    return -seconds if zone[0] == "-" else seconds
+
+
+def _from_east_asian(found: re.Match[str]) -> Dated:
+    year, month, day, half, hour, minute, second = found.groups()
+    start = datetime(int(year), int(month), int(day), tzinfo=UTC)
+    if hour is None:
+        return Dated(start, "day")
+    hours = int(hour) + (
+        12 if half in ("午後", "下午", "오후") and int(hour) < 12 else 0
+    )
+    if hours > 24 or int(minute) > 59:
+        raise ValueError(found.group())
+    moment = start + timedelta(
+        hours=hours, minutes=int(minute), seconds=int(second or 0)
+    )
+    return Dated(moment, "second" if second else "minute", ("date_without_zone",))
+
+
+def _in_english(text: str) -> str:
+    """`Lun, 05 janv. 2026 10:00` -> `05 Jan 2026 10:00`; unknown words are left alone."""
+    text = _MONTH_NUMBER.sub(
+        lambda found: f"{found[1]} {_MONTHS[int(found[2]) - 1][1]} ", text
+    )
+    found = _FOREIGN.fullmatch(text)
+    if found is None:
+        return text
+    month = found[2].lower()
+    name = next(
+        (english for prefixes, english in _MONTHS if month.startswith(prefixes)),
+        found[2],
+    )
+    return f"{found[1]} {name} {found[3]}{found[4]}"
+
+
+def _from_rfc_822(text: str) -> Dated:
+    if text.rpartition(" ")[2].upper() in _ZONES:
+        return _from_words(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return _from_words(text)
+    precision: Precision = "second" if re.search(r"\d:\d{2}:\d{2}", text) else "minute"
+    return _in_utc(moment, precision)
+
+
+def _from_words(text: str) -> Dated:
+    numeric = _NUMERIC_DAY_MONTH.search(text)
+    if (
+        numeric
+        and numeric[1] != numeric[2]
+        and int(numeric[1]) <= 12
+        and int(numeric[2]) <= 12
+        and "." not in numeric[0]
+    ):
+        return Dated(None, None, ("date_ambiguous",))
+    day_first = bool(numeric and "." in numeric[0])
+    # What is missing comes from the default: two defaults that differ show whether a part was missing.
+    first = dateutil_parser.parse(
+        text, default=datetime(2000, 1, 1), tzinfos=_zone, dayfirst=day_first
+    )
+    second = dateutil_parser.parse(
+        text, default=datetime(2004, 2, 2), tzinfos=_zone, dayfirst=day_first
+    )
+    if first.date() != second.date():
+        return Dated(None, None, ("date_incomplete",))
+    if not _TIME.search(text):
+        return Dated(datetime(first.year, first.month, first.day, tzinfo=UTC), "day")
+    return _in_utc(first, "second" if re.search(r"\d:\d{2}:\d{2}", text) else "minute")
+
+
+def _zone(name: str | None, offset_seconds: int | None) -> tz.tzoffset | None:
+    """What dateutil asks for each zone it reads; an unknown name is no zone."""
+    seconds = (
+        offset_seconds
+        if offset_seconds is not None
+        else _ZONES.get((name or "").upper())
+    )
+    return tz.tzoffset(name, seconds) if seconds is not None else None
+
+
+def _in_utc(moment: datetime, precision: Precision) -> Dated:
+    if moment.tzinfo is None:
+        return Dated(moment.replace(tzinfo=UTC), precision, ("date_without_zone",))
+    return Dated(moment.astimezone(UTC), precision)

@@ -1,0 +1,83 @@
+"""The language of a text, by py3langid, weighed against what was declared. Tags are BCP 47."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import msgspec
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+_TEXT_CHARACTERS = 1000
+"""How much text is looked at: accuracy no longer grows beyond, cost does."""
+
+_SURE_CHARACTERS = 60
+"""Below this length the declaration is believed, for detection on a line or two is a guess."""
+
+_SURE = 0.9
+"""Confidence above which detection overrules a declaration."""
+
+_GUESS = 0.2
+"""Confidence below which a language is a guess among hundreds, and none is given."""
+
+_TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|\d{3}))?")
+_NO_LANGUAGE = {"und", "mul", "zxx", "mis"}
+
+
+class Language(msgspec.Struct, frozen=True):
+    """A BCP 47 tag (None: unknown), confidence 0 to 1, where it comes from, and doubts as warning codes."""
+
+    tag: str | None
+    confidence: float | None = None
+    origin: str = "detected"
+    warnings: tuple[str, ...] = ()
+
+
+def normalize_tag(tag: str | None) -> str | None:
+    """`EN_us` -> `en-US`; None for what is no language tag."""
+    found = _TAG.match((tag or "").strip().replace("_", "-"))
+    if not found:
+        return None
+    primary, *rest = found.group().split("-")
+    if primary.lower() in _NO_LANGUAGE:
+        return None
+    return "-".join(
+        [
+            primary.lower(),
+            *(part.title() if len(part) == 4 else part.upper() for part in rest),
+        ]
+    )
+
+
+def identify(text: str) -> tuple[str | None, float]:
+    """Text -> (ISO 639-1 code, confidence 0 to 1); (None, 0) without any letter."""
+    sample = text[:_TEXT_CHARACTERS]
+    if not any(character.isalpha() for character in sample):
+        return None, 0.0
+    code, confidence = _identifier().classify(sample)
+    return str(code), round(float(confidence), 3)
+
+
+def choose_language(declared: str | None, text: str) -> Language:
+    """The declared tag where the text does not clearly speak against it, else the identified one."""
+    tag = normalize_tag(declared)
+    found, confidence = identify(text)
+    if tag is None:
+        known = normalize_tag(found) if confidence >= _GUESS else None
+        return Language(
+            known,
+            confidence if known else None,
+            warnings=() if known else ("language_uncertain",),
+        )
+    if found is None or len(text) < _SURE_CHARACTERS:
+        return Language(tag, None, "declared")
+    if tag.split("-")[0] == found:
+        return Language(tag, confidence, "declared")
+    if confidence >= _SURE:
+        return Language(found, confidence, "detected", ("language_declared_wrong",))
+    return Language(tag, None, "declared", ("language_uncertain",))
+
+
+@cache
+def _identifier() -> LanguageIdentifier:
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

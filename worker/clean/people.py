@@ -1,0 +1,152 @@
+"""Bylines -> people. Agencies and desks are never people; an agency is returned as the provider."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from worker.clean.text import clean_line
+from worker.model import Person
+
+# News agencies as they sign (IPTC and EANA member lists); compared in lower case.
+AGENCIES = frozenset(
+    [
+        "reuters",
+        "thomson reuters",
+        "ap",
+        "associated press",
+        "the associated press",
+        "afp",
+        "agence france-presse",
+        "dpa",
+        "epd",
+        "kna",
+        "apa",
+        "sid",
+        "keystone-sda",
+        "sda",
+        "ats",
+        "ansa",
+        "efe",
+        "europa press",
+        "lusa",
+        "ap news",
+        "upi",
+        "bloomberg",
+        "bloomberg news",
+        "xinhua",
+        "tass",
+        "interfax",
+        "ria novosti",
+        "kyodo",
+        "kyodo news",
+        "jiji press",
+        "yonhap",
+        "pti",
+        "ani",
+        "ians",
+        "aap",
+        "pa",
+        "pa media",
+        "press association",
+        "pa news agency",
+        "canadian press",
+        "the canadian press",
+        "tt",
+        "ntb",
+        "ritzau",
+        "stt",
+        "belga",
+        "anp",
+        "pap",
+        "ctk",
+        "mti",
+        "agerpres",
+        "hina",
+        "anadolu agency",
+        "anadolu ajansı",
+        "dha",
+        "aa",
+        "bernama",
+        "antara",
+        "news agencies",
+        "agencies",
+        "wire services",
+        "cnn newsource",
+    ]
+)
+# A prefix that announces names, in the languages most feeds come in.
+BYLINE_PREFIX = re.compile(
+    r"^(?:written by|reported by|by|von|par|por|di|af|av|door|от|автор|yazan|oleh|texte?)\s*:?\s+|"
+    r"^(?:文|作者|記者|记者|取材)\s*[:：/／ ]\s*",
+    re.IGNORECASE,
+)
+_BETWEEN_NAMES = re.compile(
+    r"\s*[;,&|/、，]\s*|\s+(?:and|und|et|y|og|och|en|ve|и|with)\s+|\s+e\s+(?=[A-ZÀ-Þ])",
+    re.IGNORECASE,
+)
+_NO_NAME_WORD = re.compile(
+    r"\b(?:staff|redaktion|rédaction|redacción|redazione|redação|editors?|editorial|newsroom|news desk|desk|team|"
+    r"admin|webmaster|correspondents?|reporters?|writers?|contributors?|journalist|services?|agency|agentur|"
+    r"bureau chief|columnist|reporter|guest|press release|news|online|tv|magazine)\b",
+    re.IGNORECASE,
+)
+_NO_NAME = re.compile(
+    r"[@<>{}\[\]=\d]|https?:|www\.|\.(?:com|org|net)\b", re.IGNORECASE
+)
+_EMAIL = re.compile(r"[(<]?\b[^\s()<>@]+@[^\s()<>@]+\.[A-Za-z]{2,}\b[)>]?")
+_LONGEST_NAME_CHARACTERS, _MOST_WORDS = 60, 6
+_MOST_NAMES = 50
+
+
+class Byline(msgspec.Struct, frozen=True):
+    """The people a byline names, in order, and the agency it names, if any."""
+
+    people: tuple[Person, ...] = ()
+    provider: str | None = None
+
+
+def parse_byline(text: str, role: str | None = None) -> Byline:
+    """`By Jane Doe and Tom Lee, Staff Writers (Reuters)` -> two people and the provider Reuters.
+
+    `role` is given to each person.
+    """
+    line = BYLINE_PREFIX.sub("", _EMAIL.sub(" ", clean_line(text)).strip())
+    people: dict[str, Person] = {}
+    provider: str | None = None
+    for part in _BETWEEN_NAMES.split(line.replace("(", ",").replace(")", ","))[
+        :_MOST_NAMES
+    ]:
+        name = BYLINE_PREFIX.sub("", part.strip(" .:-–—|•·*\"'“”"))
+        if is_agency(name):
+            provider = provider or name
+        elif is_person_name(name):
+            people.setdefault(
+                name.casefold(), Person(name=_natural_case(name), role=role)
+            )
+    return Byline(tuple(people.values()), provider)
+
+
+def is_agency(name: str) -> bool:
+    """Whether a name is a news agency's."""
+    return name.casefold() in AGENCIES
+
+
+def is_person_name(name: str) -> bool:
+    """Whether a text could be a person's name: no address, no number, no role, not a sentence."""
+    if (
+        not 2 <= len(name) <= _LONGEST_NAME_CHARACTERS
+        or len(name.split()) > _MOST_WORDS
+    ):
+        return False
+    return (
+        bool(re.search(r"[^\W\d_]", name))
+        and not _NO_NAME.search(name)
+        and not _NO_NAME_WORD.search(name)
+    )
+
+
+def _natural_case(name: str) -> str:
+    """`JANE DOE` -> `Jane Doe`; anything else as it is."""
+    return name.title() if name.isupper() and " " in name and name.isascii() else name

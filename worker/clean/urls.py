@@ -1,0 +1,131 @@
+"""URLs: made absolute, and made canonical so that one page has one name.
+
+Only http and https pass. `canonical_url` is idempotent.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+from w3lib.url import canonicalize_url, safe_url_string, url_query_cleaner
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_TRACKING_PREFIXES = (
+    "utm_",
+    "mtm_",
+    "pk_",
+    "hsa_",
+    "at_campaign",
+    "at_medium",
+    "at_custom",
+    "at_link",
+    "at_ptr",
+)
+# Click and campaign identifiers of advertising networks and mailers (as in the ClearURLs and AdGuard lists).
+_TRACKING = frozenset(
+    [
+        "fbclid",
+        "gclid",
+        "gclsrc",
+        "dclid",
+        "gbraid",
+        "wbraid",
+        "msclkid",
+        "twclid",
+        "ttclid",
+        "yclid",
+        "igshid",
+        "igsh",
+        "mc_cid",
+        "mc_eid",
+        "_hsenc",
+        "_hsmi",
+        "mkt_tok",
+        "oly_anon_id",
+        "oly_enc_id",
+        "vero_id",
+        "wickedid",
+        "_openstat",
+        "xtor",
+        "cmpid",
+        "ns_campaign",
+        "ns_mchannel",
+        "ns_source",
+        "ns_linkname",
+        "ns_fee",
+        "s_cid",
+        "ito",
+        "spm",
+        "guccounter",
+        "guce_referrer",
+        "guce_referrer_sig",
+        "__twitter_impression",
+    ]
+)
+_MAX_LENGTH = 8_192
+"""Characters; longer ones are data in disguise (servers refuse them from about here on)."""
+
+
+def absolute_url(url: str | None, base: str | None = None) -> str | None:
+    """A link as found, and the address it stands on -> absolute http(s) URL, or None."""
+    text = "".join((url or "").split("\n")).strip()
+    if not text or len(text) > _MAX_LENGTH:
+        return None
+    try:
+        joined = safe_url_string(urljoin(base or "", text))
+        parts = urlsplit(joined)
+        usable = parts.scheme.lower() in _DEFAULT_PORTS and bool(parts.hostname)
+    except ValueError:
+        return None
+    return joined if usable else None
+
+
+def canonical_url(url: str | None, base: str | None = None) -> str | None:
+    """A link -> its canonical form: host in lower case and without default port, no user, no fragment,
+    no tracking parameters, parameters sorted. None for what is no http(s) URL.
+    """
+    absolute = absolute_url(url, base)
+    if absolute is None:
+        return None
+    try:
+        parts = urlsplit(canonicalize_url(absolute))
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        return None
+    if not host:
+        return None
+    host = f"[{host}]" if ":" in host else host
+    netloc = host if port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{host}:{port}"
+    plain = urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, ""))
+    return _settle(_without_tracking(plain))
+
+
+def is_site_root(url: str) -> bool:
+    """Whether a URL names a whole site and so no article."""
+    parts = urlsplit(url)
+    return parts.path in ("", "/") and not parts.query
+
+
+def _without_tracking(url: str) -> str:
+    names = {pair.partition("=")[0] for pair in urlsplit(url).query.split("&")}
+    tracking = [
+        name
+        for name in names
+        if name.lower() in _TRACKING or name.lower().startswith(_TRACKING_PREFIXES)
+    ]
+    return (
+        url_query_cleaner(url, tracking, remove=True, unique=False) if tracking else url
+    )
+
+
+def _settle(url: str) -> str | None:
+    """Repeat until nothing changes: escapes that decode to escapes take more than one pass."""
+    for _ in range(5):
+        try:
+            again = canonicalize_url(url)
+        except ValueError:
+            return None
+        if again == url:
+            return url
+        url = again
+    return None

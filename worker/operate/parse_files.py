@@ -1,0 +1,197 @@
+"""`copydesk parse`: files -> lines that say what each document gave. No server, nothing stored.
+
+    paths ──► files ──► a process for each job ──► line per document
+
+A process that dies costs the file it was at, never another one; a document that takes too long is given
+up as soon as the interpreter runs again (what hangs inside a C library is bounded by the parsers' own limits).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import stat
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from worker.errors import Failed, Rejected
+from worker.limits import time_limit
+from worker.model import Article, Document, Refusal
+from worker.parse import parse_document
+from worker.parse.containers import open_container
+from worker.parse.refusals import parse_error, refusal
+
+PARSE_SECONDS = 20.0
+"""Wall-clock seconds a document may take before it is given up."""
+
+DOCUMENT_BYTES = 64 * 1024 * 1024
+"""Largest file that is read."""
+
+_AHEAD = 8
+"""Files handed out for each process: enough to keep it busy, few enough to lose little on a crash."""
+
+Line = dict[str, Any]
+
+
+def parse_paths(
+    paths: Sequence[Path],
+    jobs: int = 1,
+    parse_seconds: float = PARSE_SECONDS,
+    document_bytes: int = DOCUMENT_BYTES,
+) -> Iterator[Line]:
+    """Files and directories -> `{"input", "member", "outcome", "reason", "record"}` for each document.
+
+    Directories are walked in sorted order without dotfiles and symbolic links; the lines come in the
+    order of the files whatever `jobs` is. Each file gives at least one line. A path that does not exist
+    gives a line with reason `unreadable`.
+    """
+    files = (file for path in paths for file in walk(path))
+    if jobs <= 1:
+        for file in files:
+            yield from parse_file(file, parse_seconds, document_bytes)
+        return
+    yield from _parse_in_processes(files, jobs, parse_seconds, document_bytes)
+
+
+def walk(path: Path) -> Iterator[Path]:
+    """A file -> itself; a directory -> its files in sorted order, without dotfiles and symbolic links."""
+    if not path.is_dir():
+        yield path
+        return
+    for child in sorted(path.iterdir()):
+        if child.name.startswith(".") or child.is_symlink():
+            continue
+        if child.is_dir():
+            yield from walk(child)
+        elif child.is_file():
+            yield child
+
+
+def parse_file(
+    path: Path,
+    parse_seconds: float = PARSE_SECONDS,
+    document_bytes: int = DOCUMENT_BYTES,
+) -> list[Line]:
+    """A file -> its lines. Never raises on bad input."""
+    origin = str(path)
+    try:
+        content = _read(path, document_bytes)
+    except (Rejected, Failed) as error:
+        return [_line(origin, refusal(error))]
+    document = Document(
+        source_id="parse",
+        origin=origin,
+        received_at=datetime.now(UTC),
+        content=content,
+        size_bytes=len(content),
+    )
+    lines: list[Line] = []
+    for member in _members(document, content):
+        items = _parse_in_time(member, parse_seconds)
+        lines.extend(_line(origin, item) for item in items)
+    return lines
+
+
+def _read(path: Path, document_bytes: int) -> bytes:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise Failed("unreadable", "not a regular file")
+        if status.st_size > document_bytes:
+            raise Rejected(
+                "too_large", f"{status.st_size} bytes, the limit is {document_bytes}"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise Failed("unreadable", str(error)) from error
+
+
+def _members(document: Document, content: bytes) -> Iterator[Document]:
+    """What is in a container, or the document itself where it is none or holds nothing."""
+    members = open_container(document, content)
+    first = next(members, None) if members is not None else None
+    if members is None or first is None:
+        yield document
+        return
+    yield first
+    yield from members
+
+
+def _parse_in_time(document: Document, seconds: float) -> list[Article | Refusal]:
+    try:
+        with time_limit(seconds):
+            return parse_document(document, document.content or b"")
+    except Failed as error:
+        # The alarm rang just outside parse_document.
+        return [refusal(error, document.member)]
+    except (MemoryError, RecursionError) as error:
+        return [parse_error(error, document.member)]
+
+
+def _parse_in_processes(
+    files: Iterator[Path], jobs: int, parse_seconds: float, document_bytes: int
+) -> Iterator[Line]:
+    """Lines in the order of the files; a pool that broke is replaced and its files are tried one by one."""
+    pool = _pool(jobs)
+    try:
+        waiting: list[tuple[Path, Future[list[Line]]]] = []
+        while True:
+            for file in islice(files, jobs * _AHEAD - len(waiting)):
+                waiting.append(
+                    (file, pool.submit(parse_file, file, parse_seconds, document_bytes))
+                )
+            if not waiting:
+                return
+            file, future = waiting[0]
+            try:
+                lines = future.result()
+            except BrokenProcessPool:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for victim, _ in waiting:
+                    yield from _parse_alone(victim, parse_seconds, document_bytes)
+                waiting, pool = [], _pool(jobs)
+                continue
+            waiting.pop(0)
+            yield from lines
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _parse_alone(file: Path, parse_seconds: float, document_bytes: int) -> list[Line]:
+    """A file in a process of its own: if that dies, the file is to blame."""
+    with _pool(1) as pool:
+        try:
+            return pool.submit(parse_file, file, parse_seconds, document_bytes).result()
+        except BrokenProcessPool:
+            return [
+                _line(
+                    str(file),
+                    refusal(Failed("poison", "the process that parsed it died")),
+                )
+            ]
+
+
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+
+
+def _line(origin: str, item: Article | Refusal) -> Line:
+    if isinstance(item, Article):
+        record: dict[str, Any] | None = msgspec.to_builtins(item)
+        outcome, reason = "article", None
+    else:
+        record = {"feed": item.feed} if item.feed is not None else None
+        outcome, reason = "rejected", item.code
+    return {
+        "input": origin,
+        "member": item.member,
+        "outcome": outcome,
+        "reason": reason,
+        "record": record,
+    }

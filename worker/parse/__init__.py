@@ -1,0 +1,71 @@
+"""Bytes -> articles. `parse_document` is the one way in; it never raises on bad input.
+
+bytes ──► detect ──► table ──► parser ──► Article | Refusal ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from worker.errors import Failed, Rejected
+from worker.model import Article, Document, Refusal
+from worker.parse.detect import (
+    BINARY,
+    FEED,
+    SGML,
+    XML,
+    detect_media_type,
+    refuse_entities,
+)
+from worker.parse.refusals import parse_error, refusal
+from worker.parse.table import PARSERS
+
+__all__ = ["parse_document"]
+
+
+def parse_document(document: Document, content: bytes) -> list[Article | Refusal]:
+    """A document and its bytes -> what it holds: at least one article or refusal, in document order.
+
+    `Rejected` becomes a refusal, `Failed` (raised by an alarm set around this call) a dead one, any other
+    exception a dead one with code `parse_error` and its traceback. Only MemoryError and exceptions
+    that are no `Exception` (interrupts) go through.
+    """
+    found: list[Article | Refusal] = []
+    try:
+        found.extend(_parse(document, content))
+    except Rejected as error:
+        found.append(refusal(error, document.member))
+    except Failed as error:
+        return [refusal(error, document.member)]
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a parser's bug must cost this one only
+        return [parse_error(error, document.member)]
+    return found or [
+        refusal(Rejected("no_article", "nothing was found"), document.member)
+    ]
+
+
+def _parse(document: Document, content: bytes) -> Iterator[Article | Refusal]:
+    if not content.strip():
+        raise Rejected("empty_document")
+    # A member's name is its container's: only its own bytes and declared type speak for it.
+    name = document.origin if document.member is None else None
+    media_type = detect_media_type(content, document.media_type, name)
+    if media_type == BINARY:
+        raise Rejected("binary_content")
+    if media_type in (FEED, XML, SGML):
+        refuse_entities(content)
+    parser = PARSERS.get(media_type)
+    if parser is None:
+        raise Rejected("unsupported_format", f"no parser for {media_type} yet")
+    for item in parser(
+        content, msgspec.structs.replace(document, media_type=media_type)
+    ):
+        yield (
+            item
+            if item.member is not None
+            else msgspec.structs.replace(item, member=document.member)
+        )

@@ -1,0 +1,126 @@
+"""Lines that say where a text comes from: datelines, credit lines, syndication trailers."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from worker.clean.people import Byline, is_agency, parse_byline
+
+_LONGEST_CREDIT = 300
+_LONGEST_TRAILER = 160
+_SOURCE = r"(?P<source>[^\s.,;][^.;\n]{0,58}(?:\.[a-z]{2,10}(?:\.[a-z]{2})?)?)"
+_END = r"\s*[.»)\]]*$"
+_TRAILERS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        (
+            r"(?:^|(?<=\s))[(\[]?(?:Click here to )?Read (?:the )?(?:full|original|complete|entire|rest|more)"
+            rf"(?: of (?:the|this))?(?: (?:article|story|post|report|text))? (?:at|on|in|from) {_SOURCE}{_END}"
+        ),
+        (
+            r"(?:^|(?<=\s))[(\[]?(?:This (?:article|story|post|report) (?:was |has been )?)?(?:first |originally )+"
+            rf"(?:published|appeared|posted) (?:at|on|in|by) {_SOURCE}{_END}"
+        ),
+        rf"(?:^|(?<=\s))The post .{{1,200}} (?:first )?appeared (?:first )?on {_SOURCE}{_END}",
+        rf"^[(\[]?(?:Source|Quelle|Fuente|Fonte|Bron|Источник)\s*:\s*{_SOURCE}{_END}",
+        (
+            rf"(?:^|(?<=\s))(?:Den (?:ganzen|vollständigen) Artikel (?:auf|bei) |Lire l['’]article complet sur |"
+            rf"Leer (?:el )?artículo completo en ){_SOURCE}(?: lesen)?{_END}"
+        ),
+    )
+)
+_CREDITS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        (
+            r"^[(\[]?(?P<names>.{3,150}?) (?:also )?contributed(?: reporting)?(?: to (?:this|the) (?:report|story|article))?"
+            r"(?: from [^,.;]{2,40})?(?: (?:for|of) (?P<source>[^.;]{2,60}?))?[.)\]]*$"
+        ),
+        r"^[(\[]?(?:Additional )?reporting by (?P<names>[^;.]{3,150})(?:[;.]\s*(?:additional reporting|writing|editing) by .*)?$",
+        r"^(?:Mitarbeit|Mitwirkung)\s*:\s*(?P<names>.{3,150})$",
+        r"^(?P<names>.{3,150}?) (?:a|ont) contribué à (?:cet article|ce reportage)(?: pour (?P<source>.{2,60}?))?\.?$",
+        (
+            r"^(?P<names>.{3,150}?) (?:contribuyó|contribuyeron) a (?:este|esta) (?:reportaje|informe|artículo|nota)"
+            r"(?: para (?P<source>.{2,60}?))?\.?$"
+        ),
+    )
+)
+_PLACE_IN_NAMES = re.compile(
+    r"\s+(?:in|from|aus|à|en)\s+[A-ZÀ-Þ][^,;&]*?(?=,|;|&| and | und | et | y |$)"
+)
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec)[a-z]*\.?"
+_DATELINE = re.compile(
+    r"^(?P<dateline>(?P<place>[A-ZÀ-Þ][^\W\d_]*(?:[ .,'’/-]+[^\W\d_]+){0,6}\.?)"
+    rf"(?:, ?(?:{_MONTH} \d{{1,2}}|\d{{1,2}}\.? ?{_MONTH})(?:, ?\d{{4}})?)?"
+    r"(?: ?\((?P<agency>[^)]{2,40})\))?)\s*(?:--|[-–—])\s+(?P<rest>\S.*)$",
+    re.DOTALL,
+)
+
+
+class Credit(msgspec.Struct, frozen=True):
+    """Who contributed, and for whom."""
+
+    byline: Byline
+    source: str | None
+
+
+class Dateline(msgspec.Struct, frozen=True):
+    """A dateline as printed, the agency it names, and the paragraph without it."""
+
+    dateline: str
+    provider: str | None
+    rest: str
+
+
+def credit_line(paragraph: str) -> Credit | None:
+    """A paragraph that is nothing but a credit line -> its people (role `contributor`); else None."""
+    if len(paragraph) > _LONGEST_CREDIT:
+        return None
+    for pattern in _CREDITS:
+        found = pattern.match(paragraph)
+        if found is None:
+            continue
+        names = _PLACE_IN_NAMES.sub("", found["names"])
+        byline = parse_byline(names, role="contributor")
+        if byline.people and all(
+            len(person.name.split()) <= 5 for person in byline.people
+        ):
+            source = found.groupdict().get("source")
+            return Credit(byline, source.strip() if source else None)
+    return None
+
+
+def split_trailer(paragraph: str) -> tuple[str, str | None]:
+    """A paragraph -> (what precedes its syndication trailer, the site named there or None)."""
+    for pattern in _TRAILERS:
+        found = pattern.search(
+            paragraph, max(0, len(paragraph) - _LONGEST_TRAILER - 260)
+        )
+        if found is not None and _is_source(found["source"]):
+            return paragraph[: found.start()].rstrip(), found["source"].strip()
+    return paragraph, None
+
+
+def split_dateline(paragraph: str) -> Dateline | None:
+    """`LEEDS, Jan 5 (Reuters) - Two ...` -> its parts; None without a dateline.
+
+    A place alone must stand in capitals; with an agency in brackets any capitalised place will do.
+    """
+    found = _DATELINE.match(paragraph[:200] if len(paragraph) > 200 else paragraph)
+    if found is None:
+        return None
+    agency = found["agency"]
+    named = agency is not None and is_agency(agency.strip())
+    city = re.split(r"[,/]", found["place"])[0]
+    if not named and (not city.isupper() or len(city) < 3):
+        return None
+    return Dateline(
+        found["dateline"], agency if named else None, paragraph[found.start("rest") :]
+    )
+
+
+def _is_source(text: str) -> bool:
+    """A site or a name: few words, and a capital letter or a domain somewhere."""
+    return len(text.split()) <= 6 and (any(c.isupper() for c in text) or "." in text)

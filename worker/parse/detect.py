@@ -1,0 +1,316 @@
+"""What kind of document these bytes are: the bytes first, then the declared type, then the name.
+
+The answer is a media type; `worker/parse/table.py` says which parser reads it, and a type that is not
+there is refused as `unsupported_format` rather than read as something else.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from worker.errors import Rejected
+from worker.parse.signatures import binary_type
+
+HTML, XML, FEED, TEXT = (
+    "text/html",
+    "application/xml",
+    "application/feed+xml",
+    "text/plain",
+)
+JSON, JSON_LINES, JSON_FEED = (
+    "application/json",
+    "application/x-ndjson",
+    "application/feed+json",
+)
+MAIL, MBOX, MHTML = "message/rfc822", "application/mbox", "multipart/related"
+WIRE_TEXT, CSV, SGML, BINARY = (
+    "text/x-iptc7901",
+    "text/csv",
+    "text/sgml",
+    "application/octet-stream",
+)
+
+_HEAD_BYTES = 16_384
+"""How much is looked at; prologues, comments and mail headers are shorter."""
+
+_BY_NAME = {
+    "html": HTML,
+    "htm": HTML,
+    "xhtml": HTML,
+    "json": JSON,
+    "jsonl": JSON_LINES,
+    "ndjson": JSON_LINES,
+    "csv": CSV,
+    "tsv": CSV,
+    "eml": MAIL,
+    "mbox": MBOX,
+    "mhtml": MHTML,
+    "mht": MHTML,
+    "xml": XML,
+    "sgm": SGML,
+}
+_BY_DECLARATION = {
+    "text/html": HTML,
+    "application/xhtml+xml": HTML,
+    "application/json": JSON,
+    "text/json": JSON,
+    "application/ld+json": JSON,
+    "application/x-ndjson": JSON_LINES,
+    "application/jsonl": JSON_LINES,
+    "application/feed+json": JSON_FEED,
+    "text/csv": CSV,
+    "message/rfc822": MAIL,
+    "application/mbox": MBOX,
+    "multipart/related": MHTML,
+}
+_SKIPPED = re.compile(
+    r"\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE(?:[^\[>]*\[.*?\]\s*>|[^>]*>)",
+    re.DOTALL | re.IGNORECASE,
+)
+_ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
+_DOCTYPE = re.compile(r"<!DOCTYPE\s+([a-zA-Z]+)", re.IGNORECASE)
+_ELEMENT = re.compile(r"<(?:[\w.-]+:)?([A-Za-z][\w.-]*)")
+_FEED_ROOTS = frozenset(("rss", "feed", "rdf", "channel"))
+_FEED_LATE = re.compile(r"<(?:rss|feed|rdf:RDF)[\s>]")
+_HTML_ELEMENTS = frozenset(
+    [
+        "html",
+        "head",
+        "body",
+        "title",
+        "meta",
+        "link",
+        "script",
+        "style",
+        "div",
+        "p",
+        "span",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "article",
+        "section",
+        "main",
+        "header",
+        "nav",
+        "table",
+        "ul",
+        "ol",
+        "a",
+        "b",
+        "i",
+        "em",
+        "strong",
+        "br",
+        "img",
+        "center",
+        "font",
+        "base",
+        "noscript",
+        "form",
+        "blockquote",
+        "figure",
+    ]
+)
+_MAIL_HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]*):(?:[ \t]|$)")
+_MAIL_NAMES = frozenset(
+    [
+        "from",
+        "to",
+        "subject",
+        "date",
+        "received",
+        "return-path",
+        "mime-version",
+        "message-id",
+        "delivered-to",
+        "content-type",
+        "reply-to",
+        "sender",
+        "cc",
+        "x-mailer",
+        "content-transfer-encoding",
+        "dkim-signature",
+        "resent-from",
+        "in-reply-to",
+    ]
+)
+_WIRE_CONTROLS = re.compile(rb"[\x01\x02\x03\x16\x11\x12\x13]")
+
+
+def refuse_entities(content: bytes) -> None:
+    """Raises Rejected `entity_declaration` where XML declares an entity, before any parser reads it.
+
+    Zero bytes are passed over, so that UTF-16 hides nothing.
+    """
+    if _ENTITY.search(content.replace(b"\x00", b"") if b"\x00" in content else content):
+        raise Rejected("entity_declaration")
+
+
+def detect_media_type(
+    content: bytes, declared: str | None = None, name: str | None = None
+) -> str:
+    """Bytes, the type HTTP declared and a file name or URL -> media type, in lower case.
+
+    Never fails: what is nothing known is `text/plain` or `application/octet-stream`.
+    """
+    binary = binary_type(content)
+    if binary is not None:
+        return binary
+    head = _readable_head(content)
+    said = _BY_DECLARATION.get((declared or "").partition(";")[0].strip().lower())
+    named = _BY_NAME.get(_suffix(name))
+    found = _structured(head, content, said, named)
+    if found is not None:
+        return found
+    if _is_binary(content, head):
+        return BINARY
+    for hint in (said, named):
+        if hint in (HTML, JSON, JSON_LINES, CSV):
+            return hint
+    return TEXT
+
+
+def _structured(
+    head: str, content: bytes, said: str | None, named: str | None
+) -> str | None:
+    start = head.lstrip("\ufeff \t\r\n\x00")
+    if start.startswith("<"):
+        return _markup_type(start, said or named)
+    if start.startswith("{\\rtf"):
+        return "application/rtf"
+    if start.startswith(("{", "[")):
+        return _json_type(start, said, named)
+    if start.startswith("From ") and _MAIL_HEADER.match(start.partition("\n")[2]):
+        return MBOX
+    if mail := _mail_type(start):
+        return mail
+    if _FEED_LATE.search(head[:4096]):
+        return FEED
+    if _WIRE_CONTROLS.search(content[:200]) and b"\x00" not in content[:200]:
+        return WIRE_TEXT
+    return None
+
+
+def _readable_head(content: bytes) -> str:
+    """The first bytes as text in which ASCII can be recognised, whatever the encoding."""
+    head = content[:_HEAD_BYTES]
+    for mark, encoding in (
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+    ):
+        if head.startswith(mark):
+            return head[len(mark) :].decode(encoding, "replace")
+    if head[:2] in (b"<\x00", b"{\x00", b"[\x00") or head[:4] in (
+        b"\x00<\x00?",
+        b"\x00\x00\x00<",
+    ):
+        return head.replace(b"\x00", b"").decode("latin-1")
+    return head.decode("latin-1")
+
+
+def _markup_type(start: str, hint: str | None) -> str:
+    doctype, root = _root(start)
+    if doctype == "html" or root in ("html", "xhtml"):
+        return HTML
+    if root in _FEED_ROOTS:
+        return FEED
+    if doctype in ("rss", "rdf"):
+        return FEED
+    if start.startswith("<?xml"):
+        return XML
+    if root in _HTML_ELEMENTS or hint == HTML:
+        return HTML
+    if _FEED_LATE.search(start[:4096]):
+        return FEED
+    if doctype and doctype not in (root, None):
+        return SGML
+    return XML if root else hint or TEXT
+
+
+def _root(start: str) -> tuple[str | None, str | None]:
+    """Names in lower case, without prefix: what DOCTYPE says, and the first element."""
+    position = 0
+    while found := _SKIPPED.match(start, position):
+        position = found.end()
+    doctype = _DOCTYPE.search(start[:position])
+    element = _ELEMENT.match(start, position)
+    return doctype[1].lower() if doctype else None, element[
+        1
+    ].lower() if element else None
+
+
+def _json_type(start: str, said: str | None, named: str | None) -> str | None:
+    if said in (JSON, JSON_FEED):
+        return (
+            JSON_FEED
+            if '"https://jsonfeed.org/version/' in start.replace("\\/", "/")
+            else JSON
+        )
+    if JSON_LINES in (said, named):
+        return JSON_LINES
+    if re.match(r'[{\[]\s*(?:["{\[\]}\d]|true|false|null|-)', start) is None:
+        return JSON if named == JSON else None
+    if "jsonfeed.org/version/" in start[:4096].replace("\\/", "/"):
+        return JSON_FEED
+    lines = [line for line in start.split("\n")[:-1] if line.strip()][:5]
+    if len(lines) >= 2 and all(
+        line.startswith("{") and line.rstrip().endswith("}") for line in lines
+    ):
+        return JSON_LINES
+    return JSON
+
+
+def _mail_type(start: str) -> str | None:
+    """Header lines up to the first blank one, two of them known to mail."""
+    lines = start.splitlines()
+    if lines and lines[0].strip().isdigit():
+        # Apple's .emlx puts the length of the mail on a line of its own before it.
+        lines = lines[1:]
+    names: set[str] = set()
+    for line in lines:
+        if not line.strip():
+            break
+        if line[0] in " \t" and names:
+            continue
+        found = _MAIL_HEADER.match(line)
+        if found is None:
+            return None
+        names.add(found[1].lower())
+    if len(names & _MAIL_NAMES) < 2:
+        return None
+    return MHTML if "snapshot-content-location" in names else MAIL
+
+
+def _is_binary(content: bytes, head: str) -> bool:
+    """Whether bytes are no text in any encoding: control characters that no text has."""
+    sample = content[:_HEAD_BYTES]
+    if b"\x00" in sample:
+        return not _looks_wide(sample)
+    controls = sum(byte < 9 or 13 < byte < 27 or 27 < byte < 32 for byte in sample)
+    return controls > len(sample) // 100
+
+
+def _looks_wide(sample: bytes) -> bool:
+    """Zero bytes in every second (UTF-16) or at most three of four places (UTF-32), and marks."""
+    if sample.startswith(
+        (
+            codecs.BOM_UTF16_LE,
+            codecs.BOM_UTF16_BE,
+            codecs.BOM_UTF32_LE,
+            codecs.BOM_UTF32_BE,
+        )
+    ):
+        return True
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    most = len(sample) * 0.35
+    return max(even, odd) >= most
+
+
+def _suffix(name: str | None) -> str:
+    """Extension of a path or URL in lower case, without query; empty where there is none."""
+    last = re.split(r"[?#]", name or "")[0].rpartition("/")[2]
+    return last.rpartition(".")[2].lower() if "." in last else ""

@@ -1,0 +1,168 @@
+"""A draft of an article: fields are set with their origin, doubts noted, and at the end it is frozen.
+
+Every text that goes in is cleaned here, every date read here, so that no parser can forget it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from worker import __version__
+from worker.clean.dates import Dated, parse_date, plausible
+from worker.clean.language import choose_language
+from worker.clean.people import Byline, parse_byline
+from worker.clean.text import clean_line, clean_text
+from worker.clean.urls import absolute_url, canonical_url, is_site_root
+from worker.errors import Rejected
+from worker.model import Article, Document, Encoding, Extraction, Person
+
+_BLOCK_FIELDS = ("body_text", "abstract")
+_MAX_LINE = 2_000
+"""Characters of a headline, deck or name; what is longer is damage (the longest in practice are near 400)."""
+
+
+@dataclass
+class Draft:
+    """An article in the making from `document`; `declared_language` is what the document says of itself."""
+
+    document: Document
+    media_type: str
+    encoding: Encoding | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    declared_language: str | None = None
+
+    def set(self, name: str, value: Any, origin: str) -> bool:
+        """Set a field that is not set yet; empty values are passed over. Returns whether it was set."""
+        if name in self.fields or value is None or value == () or value == "":
+            return False
+        self.fields[name] = value
+        self.provenance[name] = origin
+        return True
+
+    def set_text(self, name: str, text: str | None, origin: str) -> bool:
+        """Set a text field: blocks keep their paragraphs, all others are one line of limited length."""
+        if name in _BLOCK_FIELDS:
+            return self.set(name, clean_text(text or ""), origin)
+        line = clean_line(text or "")
+        if len(line) > _MAX_LINE:
+            self.warn(f"{name}_cut")
+            line = line[:_MAX_LINE].rstrip()
+        return self.set(name, line, origin)
+
+    def set_terms(self, name: str, terms: Iterable[str], origin: str) -> bool:
+        """Set a field of several words (keywords, sections, places): cleaned, each once."""
+        cleaned = (clean_line(term)[:200] for term in terms)
+        return self.set(
+            name, tuple(dict.fromkeys(term for term in cleaned if term)), origin
+        )
+
+    def set_published(self, value: object, origin: str) -> bool:
+        """Set published_at from a date as found; doubts become warnings, a doubtful date sets nothing."""
+        return self._set_published(parse_date(value, self.document.received_at), origin)
+
+    def set_published_read(self, dated: Dated, origin: str) -> bool:
+        """Set published_at from a date that was read elsewhere, if it is plausible."""
+        return self._set_published(plausible(dated, self.document.received_at), origin)
+
+    def _set_published(self, dated: Dated, origin: str) -> bool:
+        if "published_at" in self.fields:
+            return False
+        self.warn(*dated.warnings)
+        if dated.at is None:
+            return False
+        self.set("published_precision", dated.precision, origin)
+        self.set("published_source", origin, origin)
+        return self.set("published_at", dated.at, origin)
+
+    def set_updated(self, value: object, origin: str) -> bool:
+        """Set updated_at from a date as found."""
+        dated = parse_date(value, self.document.received_at)
+        self.warn(*(f"updated_{code}" for code in dated.warnings))
+        return self.set("updated_at", dated.at, origin)
+
+    def set_authors(
+        self, names: Iterable[str], origin: str, role: str | None = None
+    ) -> bool:
+        """Set authors (and provider, where an agency is named) from bylines or lists of names."""
+        bylines = [parse_byline(name, role) for name in names if name]
+        people = {
+            person.name.casefold(): person
+            for byline in bylines
+            for person in byline.people
+        }
+        provider = next(
+            (byline.provider for byline in bylines if byline.provider), None
+        )
+        self.set("provider", provider, origin)
+        return self.set("authors", tuple(people.values()), origin)
+
+    def add_people(self, byline: Byline, origin: str) -> None:
+        """Add people named elsewhere (a credit line) after those already known."""
+        known: tuple[Person, ...] = self.fields.get("authors", ())
+        names = {person.name.casefold() for person in known}
+        fresh = tuple(
+            person for person in byline.people if person.name.casefold() not in names
+        )
+        if fresh:
+            self.fields["authors"] = known + fresh
+            self.provenance.setdefault("authors", origin)
+        self.set("provider", byline.provider, origin)
+
+    def set_link(
+        self, name: str, url: str | None, origin: str, base: str | None = None
+    ) -> bool:
+        """Set a field to an absolute http(s) URL; anything else is passed over with a warning."""
+        if not url or not url.strip():
+            return False
+        absolute = absolute_url(url, base)
+        if absolute is None:
+            self.warn(f"{name}_unusable")
+        return self.set(name, absolute, origin)
+
+    def warn(self, *codes: str) -> None:
+        """Note doubts, each once."""
+        self.warnings.extend(
+            code for code in dict.fromkeys(codes) if code not in self.warnings
+        )
+
+    def finish(
+        self, parser: str, method: str | None = None, member: int | str | None = None
+    ) -> Article:
+        """The frozen article. Raises Rejected `no_article` where there is neither headline nor body."""
+        headline, body = self.fields.get("headline"), self.fields.get("body_text", "")
+        if not headline and not body:
+            raise Rejected("no_article")
+        self._finish_language(
+            f"{headline or ''}\n{self.fields.get('abstract', '') if not body else body}".strip()
+        )
+        self._finish_urls()
+        return Article(
+            **self.fields,
+            media_type=self.media_type,
+            encoding=self.encoding,
+            extraction=Extraction(parser=parser, version=__version__, method=method),
+            provenance=dict(self.provenance),
+            warnings=tuple(self.warnings),
+            member=self.document.member if member is None else member,
+        )
+
+    def _finish_language(self, text: str) -> None:
+        chosen = choose_language(self.declared_language or self.document.language, text)
+        self.warn(*chosen.warnings)
+        self.set("language", chosen.tag, chosen.origin)
+        self.set("language_confidence", chosen.confidence, chosen.origin)
+
+    def _finish_urls(self) -> None:
+        given = self.fields.get("canonical_url") or self.fields.get("url")
+        canonical = canonical_url(given)
+        origin = (
+            self.provenance.get("canonical_url") or self.provenance.get("url") or "url"
+        )
+        self.fields.pop("canonical_url", None)
+        self.set("canonical_url", canonical, origin)
+        if canonical and is_site_root(canonical):
+            self.fields["identity_url"] = False

@@ -1,0 +1,249 @@
+"""Pages: the body by trafilatura, the facts by what the page says of itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import lxml.html
+from lxml import etree
+from trafilatura import bare_extraction
+from trafilatura.metadata import extract_metadata
+
+from worker.clean.encoding import decode
+from worker.clean.html import element_text, html_to_text, refuse_deep_nesting, sanitize
+from worker.clean.text import clean_text
+from worker.errors import Rejected
+from worker.model import Article, Document, Media
+from worker.parse import json_ld
+from worker.parse.draft import Draft
+from worker.parse.html_metadata import Metadata, choose_headline, read_metadata
+
+MAX_CHARACTERS = 8_000_000
+"""Characters of a page: above this trafilatura needs minutes; the largest real articles are near 4 MB."""
+
+_PUBLISHED = (
+    *(
+        "article:published_time",
+        "og:article:published_time",
+        "datepublished",
+        "parsely-pub-date",
+        "sailthru.date",
+    ),
+    *(
+        "dc.date.issued",
+        "dcterms.created",
+        "dc.date",
+        "publish-date",
+        "publishdate",
+        "pubdate",
+        "date",
+        "citation_date",
+    ),
+)
+_UPDATED = (
+    "article:modified_time",
+    "og:updated_time",
+    "datemodified",
+    "last-modified",
+    "dcterms.modified",
+)
+_AUTHOR = (
+    "author",
+    "article:author_name",
+    "parsely-author",
+    "dc.creator",
+    "dcterms.creator",
+    "sailthru.author",
+    "byl",
+)
+_DATE_SEARCH = {
+    "extensive_search": False,
+    "original_date": True,
+    "outputformat": "%Y-%m-%d",
+}
+_UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
+
+
+def parse_html(content: bytes, document: Document) -> Iterator[Article]:
+    """Page bytes -> one article.
+
+    Raises Rejected `empty_document`, `binary_content`, `too_large`, or `no_article` for a page without text.
+    """
+    doubts: tuple[str, ...] = ()
+    if (
+        b"\x00" in content
+        and not content.startswith((b"\xff\xfe", b"\xfe\xff"))
+        and b"<\x00" not in content[:512]
+    ):
+        # HTML drops NUL characters (HTML standard, 13.2.5), and pages with a few of them exist.
+        content, doubts = content.replace(b"\x00", b""), ("nul_removed",)
+    decoded = decode(content, document.encoding_declared)
+    if len(decoded.text) > MAX_CHARACTERS:
+        raise Rejected("too_large", f"a page of more than {MAX_CHARACTERS} characters")
+    refuse_deep_nesting(decoded.text)
+    draft = Draft(document, "text/html", decoded.encoding)
+    draft.warn(*decoded.warnings, *doubts)
+    yield read_page(_UNREADABLE.sub("", decoded.text), draft)
+
+
+def read_page(markup: str, draft: Draft) -> Article:
+    """A page's markup -> the article; `draft` may hold fields that are known already (from a feed)."""
+    tree = _tree(markup)
+    found = read_metadata(tree)
+    _set_facts(draft, found)
+    _set_visible_facts(draft, tree)
+    method = _set_body(draft, tree, found)
+    if "body_text" not in draft.fields:
+        raise Rejected("no_article", "a page without article text")
+    return draft.finish("html", method)
+
+
+def _tree(markup: str) -> lxml.html.HtmlElement:
+    parser = lxml.html.HTMLParser(
+        encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True
+    )
+    try:
+        tree = lxml.html.document_fromstring(
+            _DECLARATION.sub("", markup).encode(), parser=parser
+        )
+    except (etree.ParserError, etree.XMLSyntaxError) as error:
+        raise Rejected("no_article", "markup without any element") from error
+    return tree
+
+
+def _set_facts(draft: Draft, found: Metadata) -> None:
+    draft.declared_language = found.language
+    headline = choose_headline(found)
+    if headline is not None:
+        draft.set_text("headline", html_to_text(headline[0]), headline[1])
+    address = draft.document.http.url if draft.document.http else None
+    base = address or found.first("og:url")
+    draft.set_link(
+        "url",
+        address or found.canonical or found.first("og:url") or _json_ld_link(found),
+        "html",
+        base,
+    )
+    draft.set_link(
+        "canonical_url",
+        found.canonical or found.first("og:url") or _json_ld_link(found),
+        "html",
+        base,
+    )
+    for node in found.articles[:3]:
+        json_ld.read_facts(node, draft)
+    _set_meta_facts(draft, found, base)
+
+
+def _json_ld_link(found: Metadata) -> str | None:
+    return next(filter(None, map(json_ld.link_of, found.articles)), None)
+
+
+def _set_meta_facts(draft: Draft, found: Metadata, base: str | None) -> None:
+    draft.set_text(
+        "abstract",
+        found.first("og:description", "description", "twitter:description"),
+        "meta",
+    )
+    draft.set_authors(_author_names(found), "meta")
+    for value in (*found.all(*_PUBLISHED), *found.times[:1]):
+        if draft.set_published(value, "meta"):
+            break
+    draft.set_updated(found.first(*_UPDATED), "meta")
+    draft.set_text("source_name", found.first("og:site_name"), "og")
+    draft.set_terms("sections", found.all("article:section"), "meta")
+    keywords = (
+        part
+        for value in found.all("article:tag", "news_keywords", "keywords")
+        for part in value.split(",")
+    )
+    draft.set_terms("keywords", keywords, "meta")
+    free = {"metered": False, "locked": False, "premium": False, "free": True}
+    draft.set(
+        "is_accessible_for_free",
+        free.get((found.first("article:content_tier") or "").lower()),
+        "meta",
+    )
+    if image := found.first("og:image:secure_url", "og:image", "twitter:image"):
+        media = Media(url=image, type="image", caption=found.first("og:image:alt"))
+        draft.set(
+            "media",
+            (media,) if image.startswith(("http://", "https://")) else None,
+            "og",
+        )
+
+
+def _set_visible_facts(draft: Draft, tree: lxml.html.HtmlElement) -> None:
+    """Author and day as trafilatura and htmldate find them in the visible page, where nothing was declared."""
+    if "authors" in draft.fields and "published_at" in draft.fields:
+        return
+    visible = extract_metadata(
+        tree, default_url=draft.fields.get("url"), date_config=_DATE_SEARCH
+    )
+    draft.set_authors((visible.author or "").split(";"), "text")
+    if draft.set_published(visible.date, "text"):
+        draft.warn("date_from_page_text")
+
+
+def _author_names(found: Metadata) -> list[str]:
+    first = next((found.all(name) for name in _AUTHOR if found.all(name)), [])
+    return [
+        *first,
+        *(value for value in found.all("article:author") if "/" not in value),
+    ][:20]
+
+
+def _set_body(draft: Draft, tree: lxml.html.HtmlElement, found: Metadata) -> str | None:
+    """Sets the body; returns the method that found it."""
+    for element in tree.xpath("//noscript"):
+        # What is only for browsers without scripts is a notice or a second copy of an image.
+        element.drop_tree()
+    extracted: Any = bare_extraction(tree, include_comments=False, with_metadata=False)
+    text = _extracted_text(extracted)
+    if draft.set_text("body_text", text, "trafilatura"):
+        _set_body_html(draft, extracted.body)
+        return "trafilatura"
+    for node in found.articles:
+        if draft.set_text("body_text", json_ld.body_of(node), "json-ld"):
+            return "json-ld"
+    for element in tree.xpath("//article | //main"):
+        if draft.set_text("body_text", element_text(element), "html"):
+            draft.warn("body_uncertain")
+            return "article-element"
+    return None
+
+
+def _extracted_text(extracted: Any) -> str:
+    """trafilatura's body tree -> paragraphs apart by a blank line (its own text knows only line ends)."""
+    if extracted is None:
+        return ""
+    return clean_text("\n\n".join((extracted.text or "").split("\n")))
+
+
+def _set_body_html(draft: Draft, body: Any) -> None:
+    """trafilatura's body tree (its own element names) -> safe HTML."""
+    if body is None:
+        return
+    names = {
+        "head": "h2",
+        "hi": "em",
+        "list": "ul",
+        "item": "li",
+        "quote": "blockquote",
+        "lb": "br",
+        "row": "tr",
+    }
+    for element in body.iter():
+        if isinstance(element.tag, str):
+            element.tag = {
+                **names,
+                "cell": "td",
+                "del": "del",
+                "ref": "span",
+                "graphic": "span",
+            }.get(element.tag, element.tag)
+    markup = etree.tostring(body, encoding="unicode", method="html")
+    draft.set("body_html", sanitize(markup, draft.fields.get("url")), "trafilatura")

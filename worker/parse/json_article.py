@@ -1,0 +1,216 @@
+"""JSON objects that are articles: by the usual names of their fields, or by schema.org types."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from worker.clean.encoding import decode
+from worker.clean.html import html_to_text, looks_like_markup, sanitize
+from worker.errors import Rejected
+from worker.model import Article, Document, Encoding, Media, Refusal
+from worker.parse import json_ld
+from worker.parse.draft import Draft
+from worker.parse.refusals import refusal
+
+# Names of a record's field in other people's JSON, most specific first; compared without case and "_".
+_NAMES: dict[str, tuple[str, ...]] = {
+    "guid": ("guid", "id", "_id", "uri", "article_id"),
+    "headline": ("headline", "title", "head"),
+    "subheadline": ("subheadline", "sub_title", "dek", "deck", "kicker", "standfirst"),
+    "abstract": ("abstract", "summary", "description", "excerpt", "lead", "teaser"),
+    "body_text": (
+        "body_text",
+        "article_body",
+        "body",
+        "text",
+        "full_text",
+        "maintext",
+        "content",
+        "content_text",
+    ),
+    "body_html": ("body_html", "content_html", "html"),
+    "url": ("url", "link", "permalink", "source_url", "web_url"),
+    "canonical_url": ("canonical_url", "canonical"),
+    "published_at": (
+        "published_at",
+        "published",
+        "date_published",
+        "publish_date",
+        "pub_date",
+        "publication_date",
+        "date",
+    ),
+    "updated_at": (
+        "updated_at",
+        "updated",
+        "date_modified",
+        "modified",
+        "modified_at",
+        "last_modified",
+    ),
+    "authors": ("authors", "author", "creator", "byline", "by"),
+    "byline": ("byline",),
+    "dateline": ("dateline",),
+    "language": ("language", "lang", "in_language", "language_code"),
+    "source_name": (
+        "source_name",
+        "publisher",
+        "source",
+        "site_name",
+        "publication",
+        "outlet",
+    ),
+    "provider": ("provider", "agency"),
+    "syndicated_from": ("syndicated_from",),
+    "sections": ("sections", "section", "category", "categories"),
+    "keywords": ("keywords", "tags", "topics"),
+    "image": ("image", "image_url", "top_image", "lead_image"),
+}
+_KEYS = {
+    field: tuple(name.replace("_", "") for name in names)
+    for field, names in _NAMES.items()
+}
+
+
+def parse_json(content: bytes, document: Document) -> Iterator[Article | Refusal]:
+    """JSON bytes -> the article of an object, or the articles of an array (member: index from 0).
+
+    Raises Rejected `malformed_json`, and `unsupported_format` for JSON that holds no article.
+    """
+    value, encoding = load_json(content, document)
+    items = value if isinstance(value, list) else [value]
+    nodes = [node for node in items if isinstance(node, dict)]
+    if any("@context" in node or "@graph" in node or "@type" in node for node in nodes):
+        articles = list(json_ld.find_articles(value))
+        if articles:
+            yield _from_json_ld(
+                articles[0], Draft(document, "application/ld+json", encoding)
+            )
+            return
+    if not nodes or not all(map(is_article, nodes)):
+        raise Rejected(
+            "unsupported_format", "JSON, but no article: needs a headline and a body"
+        )
+    if not isinstance(value, list):
+        yield read_object(nodes[0], Draft(document, "application/json", encoding))
+        return
+    for index, node in enumerate(nodes):
+        yield _one_of_many(node, index, Draft(document, "application/json", encoding))
+
+
+def load_json(content: bytes, document: Document) -> tuple[Any, Encoding]:
+    """JSON bytes -> (value, encoding). JSON is UTF-8 (RFC 8259), or marked UTF-16/32; anything else is
+    Rejected `malformed_json`.
+    """
+    try:
+        text, encoding = (
+            content.decode("utf-8-sig"),
+            Encoding(declared=document.encoding_declared, used="utf-8"),
+        )
+    except UnicodeDecodeError as error:
+        decoded = decode(content, document.encoding_declared)
+        if not (decoded.encoding.used or "").startswith("utf-"):
+            raise Rejected("malformed_json", f"not UTF-8: {error}") from error
+        if decoded.warnings:
+            raise Rejected("malformed_json", f"not valid UTF-8: {error}") from error
+        text, encoding = decoded.text, decoded.encoding
+    try:
+        return json.loads(text, strict=False), encoding
+    except (ValueError, RecursionError) as error:
+        raise Rejected(
+            "malformed_json", f"{type(error).__name__}: {error}"[:300]
+        ) from error
+
+
+def is_article(node: dict[str, Any]) -> bool:
+    """Whether an object has a headline and a body, or a body and an address."""
+    headline, body = (
+        _find(node, "headline"),
+        _find(node, "body_text") or _find(node, "body_html"),
+    )
+    known = {key.lower().replace("_", "") for key in node}
+    has_headline_key = not known.isdisjoint(_KEYS["headline"])
+    return isinstance(body, str) and bool(
+        headline or has_headline_key or _find(node, "url")
+    )
+
+
+def read_object(node: dict[str, Any], draft: Draft) -> Article:
+    """An object that is an article -> the article. Raises Rejected `no_article` where it is empty."""
+    for name in (
+        "headline",
+        "subheadline",
+        "abstract",
+        "byline",
+        "dateline",
+        "provider",
+        "syndicated_from",
+    ):
+        draft.set_text(name, json_ld.plain(_find(node, name)), "json")
+    guid = _find(node, "guid")
+    draft.set_text("guid", str(guid) if isinstance(guid, str | int) else None, "json")
+    draft.set_link("url", _string(_find(node, "url")), "json")
+    draft.set_link("canonical_url", _string(_find(node, "canonical_url")), "json")
+    _set_body(node, draft)
+    draft.set_authors(json_ld.names_of(_find(node, "authors")), "json")
+    draft.set_published(_find(node, "published_at"), "json")
+    draft.set_updated(_find(node, "updated_at"), "json")
+    draft.set_text(
+        "source_name",
+        next(iter(json_ld.names_of(_find(node, "source_name"))), None),
+        "json",
+    )
+    for name in ("sections", "keywords"):
+        draft.set_terms(name, _terms(_find(node, name)), "json")
+    image = json_ld.names_of(_find(node, "image")) or [_find(node, "image")]
+    if isinstance(image[0], str) and image[0].startswith(("http://", "https://")):
+        draft.set("media", (Media(url=image[0], type="image"),), "json")
+    draft.declared_language = _string(_find(node, "language"))
+    return draft.finish("json", "fields")
+
+
+def _set_body(node: dict[str, Any], draft: Draft) -> None:
+    markup = _string(_find(node, "body_html"))
+    text = _string(_find(node, "body_text")) or ""
+    if markup is None and looks_like_markup(text) and "</" in text:
+        markup, text = text, ""
+    draft.set_text("body_text", text or html_to_text(markup or ""), "json")
+    if markup:
+        draft.set("body_html", sanitize(markup, draft.fields.get("url")), "json")
+
+
+def _from_json_ld(node: dict[str, Any], draft: Draft) -> Article:
+    json_ld.read_facts(node, draft)
+    draft.set_link("url", json_ld.link_of(node), "json-ld")
+    draft.set_text("body_text", json_ld.body_of(node), "json-ld")
+    return draft.finish("json", "json-ld")
+
+
+def _one_of_many(node: dict[str, Any], index: int, draft: Draft) -> Article | Refusal:
+    """One article of an array: a bad one costs itself only."""
+    member = (
+        index if draft.document.member is None else f"{draft.document.member}/{index}"
+    )
+    try:
+        article = read_object(node, draft)
+    except Rejected as error:
+        return refusal(error, member)
+    return msgspec.structs.replace(article, member=member)
+
+
+def _find(node: dict[str, Any], field: str) -> Any:
+    """The first of a field's names that has a value."""
+    values = {key.lower().replace("_", ""): value for key, value in node.items()}
+    return next((values[key] for key in _KEYS[field] if values.get(key)), None)
+
+
+def _string(value: Any) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _terms(value: Any) -> list[str]:
+    return value.split(",") if isinstance(value, str) else json_ld.names_of(value)

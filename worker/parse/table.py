@@ -1,0 +1,28 @@
+"""Which parser reads which media type. A new format is one module and one line here.
+
+A parser takes the bytes and the document they came in (`media_type` is the detected one), and gives
+articles and refusals in document order. It may raise `Rejected`; anything else it raises is a bug that
+costs this document only. It does no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from worker.model import Article, Document, Refusal
+from worker.parse import detect
+from worker.parse.feed import parse_feed
+from worker.parse.html import parse_html
+from worker.parse.json_article import parse_json
+from worker.parse.json_feed import parse_json_feed
+from worker.parse.plain_text import parse_plain_text
+
+Parser = Callable[[bytes, Document], Iterable[Article | Refusal]]
+
+PARSERS: dict[str, Parser] = {
+    detect.TEXT: parse_plain_text,
+    detect.HTML: parse_html,
+    detect.FEED: parse_feed,
+    detect.JSON: parse_json,
+    detect.JSON_FEED: parse_json_feed,
+}
