@@ -1,0 +1,1 @@
+"""From the storage queue into a store: the writer loop, one module per sink, and reading back."""

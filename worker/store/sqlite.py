@@ -1,0 +1,244 @@
+"""The default sink: one SQLite file, write-ahead log, an fsync at every commit.
+
+`synchronous=FULL` because a commit is followed by the acknowledgement that deletes the record from the queue:
+with NORMAL a power loss could take back the commit and not the deletion.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from worker.errors import ConfigurationError, SinkError
+from worker.model import Record, Sighting
+from worker.state.queue import Entry
+from worker.store import queries
+from worker.store.entries import decode_entry
+from worker.store.sink import Refused, StoredRecord, WriteResult
+from worker.store.tables import (
+    CURRENT_RECORDS,
+    STORE_VERSION,
+    UPSERTED,
+    metadata,
+    record_row,
+    records,
+    seen_in,
+    seen_row,
+)
+
+BUSY_SECONDS = "5"
+"""How long a statement waits for another process's lock; `?timeout=` in the URL sets another."""
+WAL_BYTES = 64_000_000
+"""The write-ahead log is cut back to this size after a checkpoint."""
+
+_DATA_ERRORS = (IntegrityError, DataError, OverflowError, UnicodeError)
+_Answer = TypeVar("_Answer")
+
+_insert = insert(records)
+_UPSERT = _insert.on_conflict_do_update(
+    index_elements=["id", "version"], set_={name: _insert.excluded[name] for name in UPSERTED}
+)
+_ADD_SEEN = insert(seen_in).on_conflict_do_nothing()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """An entry and what it carries."""
+
+    entry: Entry
+    value: Record | Sighting
+
+
+class SqliteSink:
+    """A store in one SQLite file; see `worker.store.sink.Sink` for what each method promises.
+
+    One process writes at a time, any number read meanwhile. A file that is deleted or replaced while open is
+    noticed at the next write and made anew.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._path = Path(url.database or "")
+        self._engine = _engine(url)
+        self._prepare()
+
+    def write(self, entries: Sequence[Entry]) -> WriteResult:
+        """Upsert the entries in one transaction; where one of them is refused, in several."""
+        if self._file_identity() != self._identity:
+            self._prepare()
+        work: list[_Work] = []
+        refused: list[Refused] = []
+        for entry in entries:
+            try:
+                work.append(_Work(entry, decode_entry(entry)))
+            except ValueError as error:
+                refused.append(Refused(entry, str(error)))
+        bad = self._write_what_fits(work)
+        taken = {id(item) for item in work} - {id(item) for item, _ in bad}
+        refused += [Refused(item.entry, reason) for item, reason in bad]
+        kept = sum(isinstance(item.value, Record) for item in work if id(item) in taken)
+        return WriteResult(kept, len(taken) - kept, tuple(refused))
+
+    def count(self) -> int:
+        """Stored (id, version) pairs."""
+        return self._read(queries.count)
+
+    def missing(self, pairs: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+        """Those of the pairs that are not stored."""
+        return self._read(lambda connection: queries.missing(connection, pairs))
+
+    def newest(self, limit: int) -> list[Record]:
+        """The current records stored last, newest first."""
+        return self._read(lambda connection: queries.newest(connection, limit))
+
+    def after(self, position: int, limit: int) -> list[StoredRecord]:
+        """Versions stored after `position`, in the order of storing."""
+        return self._read(lambda connection: queries.after(connection, position, limit))
+
+    def last_position(self) -> int:
+        """The highest position in use."""
+        return self._read(queries.last_position)
+
+    def versions(self, record_id: str) -> list[Record]:
+        """Every version of an id, oldest first."""
+        return self._read(lambda connection: queries.versions(connection, record_id))
+
+    def find(self, text: str, limit: int) -> list[Record]:
+        """Records named by an id, the beginning of one, or a URL."""
+        return self._read(lambda connection: queries.find(connection, text, limit))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _write_what_fits(self, work: Sequence[_Work]) -> list[tuple[_Work, str]]:
+        """Write all in one transaction; on a data error halve, until the refused ones stand alone."""
+        if not work:
+            return []
+        try:
+            self._commit(work)
+        except _DATA_ERRORS as error:
+            if len(work) == 1:
+                return [(work[0], _reason(error))]
+        except SQLAlchemyError as error:
+            self._unavailable(error)
+        else:
+            return []
+        middle = len(work) // 2
+        return self._write_what_fits(work[:middle]) + self._write_what_fits(work[middle:])
+
+    def _commit(self, work: Sequence[_Work]) -> None:
+        now = datetime.now(UTC)
+        articles = [item.value for item in work if isinstance(item.value, Record)]
+        rows = [record_row(record, now) for record in articles]
+        seen = [seen_row(record.id, place) for record in articles for place in record.seen_in]
+        seen += [seen_row(item.value.id, item.value.seen_in) for item in work if isinstance(item.value, Sighting)]
+        with self._engine.begin() as connection:
+            if rows:
+                connection.execute(_UPSERT, rows)
+            if seen:
+                connection.execute(_ADD_SEEN, seen)
+
+    def _read(self, ask: Callable[[Connection], _Answer]) -> _Answer:
+        try:
+            with self._engine.connect() as connection:
+                return ask(connection)
+        except SQLAlchemyError as error:
+            self._unavailable(error)
+
+    def _prepare(self) -> None:
+        """Connect and create what is missing; raises ConfigurationError for a file that is not ours."""
+        self._engine.dispose()
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._engine.connect() as connection:
+                _create(connection.execution_options(isolation_level="AUTOCOMMIT"), self._path)
+        except (SQLAlchemyError, OSError) as error:
+            self._engine.dispose()
+            self._unavailable(error)
+        except ConfigurationError:
+            self._engine.dispose()
+            raise
+        self._identity = self._file_identity()
+
+    def _file_identity(self) -> tuple[int, int] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def _unavailable(self, error: Exception) -> NoReturn:
+        raise SinkError(f"{self._path}: {_reason(error)}") from error
+
+
+def open_sink(url: str) -> SqliteSink:
+    """The SQLite store of `sqlite:///PATH`, created with its directory where missing.
+
+    Raises ConfigurationError for a URL without a path or a file of something else, SinkError where it cannot be
+    opened.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigurationError(f"cannot read the store URL {url!r}: {error}") from error
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite") or not parsed.database or parsed.database == ":memory:":
+        raise ConfigurationError(
+            f"the store URL {url!r} needs a file: sqlite:///relative/path or sqlite:////absolute/path"
+        )
+    return SqliteSink(parsed)
+
+
+def _engine(url: URL) -> Engine:
+    if "timeout" not in url.query:
+        url = url.update_query_dict({"timeout": BUSY_SECONDS})
+    engine = create_engine(url, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: sqlite3.Connection, _: Any) -> None:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+
+    return engine
+
+
+def _create(connection: Connection, path: Path) -> None:
+    """Tables, view and version in one transaction; two processes may do this at once."""
+    connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    try:
+        _check_version(connection, path)
+        for table in metadata.sorted_tables:
+            connection.execute(CreateTable(table, if_not_exists=True))
+            for index in sorted(table.indexes, key=lambda index: str(index.name)):
+                connection.execute(CreateIndex(index, if_not_exists=True))
+        connection.exec_driver_sql(CURRENT_RECORDS)
+        connection.exec_driver_sql(f"PRAGMA user_version = {STORE_VERSION}")
+        connection.exec_driver_sql("COMMIT")
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK")
+        raise
+
+
+def _check_version(connection: Connection, path: Path) -> None:
+    version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+    tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
+    if version == 0 and tables:
+        raise ConfigurationError(f"{path} is a database of something else; name another file")
+    if version not in (0, STORE_VERSION):
+        raise ConfigurationError(
+            f"{path} has tables of version {version}, this copydesk knows {STORE_VERSION}; "
+            "use the copydesk that wrote it, or name another file"
+        )
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error)

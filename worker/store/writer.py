@@ -1,0 +1,206 @@
+"""The writer: storage queue -> sink, at least once, upserted, so exactly once in effect.
+
+    read ──► wait until the server has it on disk ──► write and commit ──► acknowledge and delete
+
+Killed anywhere on this line, the entries stay pending for this consumer: it reads them again when it comes back,
+or another writer of the group claims them.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+
+from worker.config import Settings
+from worker.errors import SinkError, StateError
+from worker.state.durability import wait_until_durable
+from worker.state.keys import Keys
+from worker.state.queue import Entry, StorageQueue
+from worker.store.sink import Sink
+
+PAGE_ENTRIES = 250
+"""Entries of one read; reading in hundreds is fifteen times as fast as one by one."""
+ROUND_ENTRIES = 5_000
+"""Most entries between two waits for the fsync, which comes once a second."""
+ROUND_BYTES = 64_000_000
+"""No further page is read in a round above this size: it bounds the writer's memory."""
+CLAIM_EVERY_SECONDS = 5.0
+"""How often dead consumers are looked for."""
+BLOCK_MILLISECONDS = 1_000
+"""Longest wait for new entries; also how soon the stop flag is seen."""
+FIRST_DELAY_SECONDS = 0.25
+LAST_DELAY_SECONDS = 30.0
+"""The wait after a failure doubles from the first to the last."""
+
+_FAILURES = (SinkError, StateError, RedisError)
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How a writer is doing; counts are entries since it started. `status` `waiting` says why in `detail`."""
+
+    status: Literal["starting", "running", "waiting", "stopped"] = "starting"
+    detail: str = ""
+    records: int = 0
+    sightings: int = 0
+    refused: int = 0
+    claimed: int = 0
+    deleted: int = 0
+    failures: int = 0
+    committed_at: datetime | None = None
+
+
+class Writer:
+    """Moves entries of one consumer group into one sink.
+
+    `consumer` should be the same after a restart (host name and task, say). `bury` is given each entry the sink
+    refuses, with the reason, before the entry is acknowledged; it may be called twice for one entry.
+    """
+
+    def __init__(
+        self,
+        queue: StorageQueue,
+        sink: Sink,
+        redis: Redis,
+        settings: Settings,
+        consumer: str,
+        bury: Callable[[Entry, str], None],
+    ) -> None:
+        self._queue = queue
+        self._sink = sink
+        self._redis = redis
+        self._settings = settings
+        self._events = Keys(settings.state.namespace).events
+        self._consumer = consumer
+        self._bury = bury
+        self._progress = Progress()
+        self._has_own_pending = True
+        self._claim_at = 0.0
+
+    def progress(self) -> Progress:
+        """The figures of this moment (safe to call from another thread)."""
+        return self._progress
+
+    def run(self, stop: threading.Event) -> None:
+        """Write until `stop` is set. While the sink or the server fails: wait, longer each time, and try again."""
+        delay = FIRST_DELAY_SECONDS
+        while not stop.is_set():
+            try:
+                self.run_once(BLOCK_MILLISECONDS)
+                delay = FIRST_DELAY_SECONDS
+            except _FAILURES as error:
+                self._note_failure(error, delay)
+                stop.wait(delay)
+                delay = min(2 * delay, LAST_DELAY_SECONDS)
+        self._progress = replace(self._progress, status="stopped", detail="")
+
+    def run_once(self, block_ms: int = 0) -> int:
+        """One round: entries read, written and acknowledged; the number of them, 0 where there were none.
+
+        `block_ms` is how long to wait for new ones. Raises SinkError, StateError or RedisError; what was not
+        acknowledged comes first in the next round.
+        """
+        try:
+            entries = self._gather(block_ms)
+            if entries:
+                wait_until_durable(self._redis, self._events, self._settings.state.durability)
+            size = self._settings.store.batch_records
+            for first in range(0, len(entries), size):
+                self._settle(entries[first : first + size])
+        except _FAILURES:
+            self._has_own_pending = True
+            raise
+        self._progress = replace(self._progress, status="running", detail="")
+        return len(entries)
+
+    def _gather(self, block_ms: int) -> list[Entry]:
+        if self._has_own_pending:
+            self._queue.create_group()
+            entries = self._read_pages(self._own_pending_page)
+            if entries:
+                return self._without_deleted(entries)
+            self._has_own_pending = False
+        claimed = self._claim()
+        return claimed + self._read_pages(lambda found: self._new_page(0 if found or claimed else block_ms))
+
+    def _read_pages(self, read: Callable[[list[Entry]], list[Entry]]) -> list[Entry]:
+        """Pages until one is not full or the round is; `read` gets what was found so far."""
+        found: list[Entry] = []
+        size = 0
+        while len(found) < ROUND_ENTRIES and size < ROUND_BYTES:
+            page = read(found)
+            found += page
+            size += sum(len(value) for entry in page for value in entry.fields.values())
+            if len(page) < PAGE_ENTRIES:
+                break
+        return found
+
+    def _own_pending_page(self, found: list[Entry]) -> list[Entry]:
+        after = found[-1].entry_id if found else "0"
+        return self._queue.read_own_pending(self._consumer, PAGE_ENTRIES, after)
+
+    def _new_page(self, block_ms: int) -> list[Entry]:
+        return self._queue.read_new(self._consumer, PAGE_ENTRIES, block_ms)
+
+    def _claim(self) -> list[Entry]:
+        """Entries of consumers that have gone silent, looked for every few seconds."""
+        if time.monotonic() < self._claim_at:
+            return []
+        idle_seconds = self._settings.store.claim_idle_seconds
+        claimed, deleted = self._queue.claim_stale(self._consumer, idle_seconds, PAGE_ENTRIES)
+        if deleted:
+            self._note_deleted(deleted)
+        if claimed:
+            _log.info("entries_claimed", group=self._queue.group, consumer=self._consumer, entries=len(claimed))
+            self._progress = replace(self._progress, claimed=self._progress.claimed + len(claimed))
+        if len(claimed) < PAGE_ENTRIES:
+            self._claim_at = time.monotonic() + min(CLAIM_EVERY_SECONDS, idle_seconds)
+        self._queue.trim()
+        return claimed
+
+    def _without_deleted(self, entries: list[Entry]) -> list[Entry]:
+        deleted = [entry for entry in entries if not entry.fields]
+        if deleted:
+            self._note_deleted(len(deleted))
+            self._queue.acknowledge(deleted)
+        return [entry for entry in entries if entry.fields]
+
+    def _settle(self, entries: Sequence[Entry]) -> None:
+        result = self._sink.write(entries)
+        for refused in result.refused:
+            _log.warning("record_refused", entry=refused.entry.entry_id, reason=refused.reason)
+            self._bury(refused.entry, refused.reason)
+        self._queue.acknowledge(list(entries))
+        before = self._progress
+        self._progress = replace(
+            before,
+            records=before.records + result.records,
+            sightings=before.sightings + result.sightings,
+            refused=before.refused + len(result.refused),
+            committed_at=datetime.now(UTC),
+        )
+
+    def _note_deleted(self, count: int) -> None:
+        """Entries vanished from the stream before they were acknowledged: somebody trimmed it."""
+        _log.error("entries_deleted_unacknowledged", group=self._queue.group, entries=count)
+        self._redis.hincrby(self._events, "stream_deleted_unacknowledged", count)
+        self._progress = replace(self._progress, deleted=self._progress.deleted + count)
+
+    def _note_failure(self, error: Exception, delay_seconds: float) -> None:
+        code = getattr(error, "code", "state")
+        _log.warning("store_waiting", code=code, error=str(error), retry_seconds=delay_seconds)
+        self._progress = replace(
+            self._progress,
+            status="waiting",
+            detail=f"{error}; next try in {delay_seconds:g} s",
+            failures=self._progress.failures + 1,
+        )
