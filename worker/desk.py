@@ -42,6 +42,17 @@ class Bells(Protocol):
         """Bells that wait in the queue of a task."""
 
 
+class SilentBells:
+    """Rings nothing: for commands that only look, or that leave the ringing to the sweeper."""
+
+    def ring(self, task: StageTask, lane: Lane, identifier: str) -> None:
+        """Nobody is told; the sweeper rings within its interval."""
+
+    def depth(self, task: StageTask, lane: Lane) -> int:  # noqa: ARG002  # the Protocol names them
+        """No queue, no bells."""
+        return 0
+
+
 class Desk:
     """Everything a stage needs. `state_url` may name another server than the settings do (tests)."""
 

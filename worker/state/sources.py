@@ -18,6 +18,9 @@ from worker.state.scripts import Scripts
 LEASE_SECONDS = 60.0
 """How long a pull may be silent before the source is due again; a working pull renews it."""
 
+SHOWN = ("pulled_at", "problem", "more", "status", "failures", "polled_at")
+"""Fields of the poll state that are shown."""
+
 
 class Defined(msgspec.Struct, frozen=True):
     """A source and who defined it: the file (`config`) or the command line (`added`)."""
@@ -91,9 +94,8 @@ class Sources:
         rows = []
         for source_id, defined in sorted(self._definitions().items()):
             due: Any = self._redis.zscore(self._keys.name("polls"), source_id)
-            rows.append(
-                SourceState(defined.source, defined.origin, None if due is None else due - now, self.recall(source_id))
-            )
+            due_in = None if due is None else due - now
+            rows.append(SourceState(defined.source, defined.origin, due_in, self._last_poll(source_id)))
         return rows
 
     def pop_due(self, limit: int = 1000) -> list[str]:
@@ -121,6 +123,11 @@ class Sources:
             if kept:
                 pipe.hset(self._keys.poll(source_id), mapping=kept)
             pipe.execute()
+
+    def _last_poll(self, source_id: str) -> dict[str, str]:
+        """The few fields people ask about: the poll state of a directory holds every file it has read."""
+        values: Any = self._redis.hmget(self._keys.poll(source_id), list(SHOWN))
+        return {name: value.decode() for name, value in zip(SHOWN, values, strict=True) if value is not None}
 
     def _definitions(self) -> dict[str, Defined]:
         answer: Any = self._redis.hgetall(self._keys.name("sources"))

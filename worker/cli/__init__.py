@@ -1,0 +1,62 @@
+"""The command `copydesk`. Thin: each command parses words, calls functions, and prints."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from redis.exceptions import RedisError
+
+from worker import __version__
+from worker.cli import dead, hand_over, operators, parts, records, run, sources
+from worker.errors import ConfigurationError, CopydeskError
+
+app = typer.Typer(
+    name="copydesk",
+    help="The ingestion worker for news: pull, parse, recognise copies, store each record once.",
+    epilog="Start with `copydesk run`, then `copydesk records` in another terminal.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    add_completion=False,
+)
+for module in (run, hand_over, parts, records, operators):
+    module.register(app)
+app.add_typer(sources.app, name="sources")
+app.add_typer(dead.app, name="dead")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"copydesk {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+    ),
+) -> None:
+    """The ingestion worker for news."""
+
+
+def main() -> None:
+    """Entry point. Exit codes: 0 done, 1 failed or does not balance, 2 wrong usage or configuration, 130 interrupted."""
+    try:
+        app()
+    except ConfigurationError as error:
+        _fail(error, 2)
+    except CopydeskError as error:
+        _fail(error, 1)
+    except RedisError as error:
+        _fail(error, 1)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone: nothing to say, and nobody to say it to.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _fail(error: Exception, code: int) -> None:
+    typer.echo(f"copydesk: {error}", err=True)
+    sys.exit(code)

@@ -1,0 +1,113 @@
+"""What the commands share: options, opening the system, printing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from worker.config import Settings, load_settings
+from worker.desk import Bells, Desk, SilentBells
+from worker.logs import configure_logging
+from worker.state.server import EmbeddedServer
+from worker.store.sink import Sink, open_sink
+
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="Directory of the embedded state and store.", show_default="./data")
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="Directory with worker.toml and sources.toml.", show_default="./config"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON, one object a line, instead of a table.")]
+
+console = Console()
+
+
+def load(config: Path | None, data: Path | None) -> Settings:
+    """Settings, logging set up, and the environment that child processes and the Celery app read."""
+    settings = load_settings(config, data)
+    os.environ["COPYDESK_DATA"] = str(settings.data)
+    os.environ["COPYDESK_CONFIG"] = str(settings.config)
+    configure_logging(os.environ.get("COPYDESK_LOG_LEVEL", "info"))
+    return settings
+
+
+@contextlib.contextmanager
+def opened(settings: Settings, bells: Bells | None = None) -> Iterator[Desk]:
+    """A desk on the running system, or on an embedded server that lives as long as the block."""
+    with contextlib.ExitStack() as stack:
+        if settings.embedded:
+            stack.enter_context(EmbeddedServer(settings.data))
+        desk = Desk(settings, bells or SilentBells())
+        stack.callback(desk.close)
+        yield desk
+
+
+@contextlib.contextmanager
+def opened_sink(settings: Settings) -> Iterator[Sink]:
+    """The sink of the settings."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    sink = open_sink(settings.sink_url)
+    try:
+        yield sink
+    finally:
+        sink.close()
+
+
+def celery_bells() -> Bells:
+    """Bells that really ring. Imported late: the Celery app reads the environment that `load` has set."""
+    from worker.tasks import CeleryBells  # noqa: PLC0415  # see the docstring
+
+    return CeleryBells()
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on one line."""
+    typer.echo(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def print_rows(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, title: str = "") -> int:
+    """Rows as a table (columns: key -> heading) or as JSON lines; returns how many there were."""
+    rows = list(rows)
+    if as_json:
+        for row in rows:
+            print_json(row)
+        return len(rows)
+    table = Table(title=title or None, title_justify="left")
+    for heading in columns.values():
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(shown(row.get(key)) for key in columns))
+    console.print(table)
+    return len(rows)
+
+
+def shown(value: Any) -> str:
+    """A value as a person reads it."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
+
+
+def ago(seconds: float | None) -> str:
+    """A duration in the two units a person needs."""
+    if seconds is None:
+        return ""
+    seconds = max(0, round(seconds))
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"

@@ -1,0 +1,169 @@
+"""`copydesk ingest` and `copydesk parse`: files handed over by name."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from worker import pipeline
+from worker.cli.common import (
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    celery_bells,
+    console,
+    load,
+    print_json,
+)
+from worker.cli.display import Display, print_summary
+from worker.cli.parts import check_safe
+from worker.config import Settings
+from worker.desk import Desk
+from worker.errors import ConfigurationError
+from worker.intake.directory import pull_paths
+from worker.intake.receiver import Pulled
+from worker.intake.standard_input import pull_stream
+from worker.model import LANES, Lane, Source
+from worker.operate.idle import unstored
+from worker.operate.parse_files import parse_paths
+from worker.operate.status import snapshot
+from worker.state.server import EmbeddedServer
+from worker.supervisor import Supervisor, take_run_lock
+
+STANDARD_INPUT = Path("-")
+LOOK_SECONDS = 0.2
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(ingest)
+    app.command()(parse)
+
+
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files or directories (read in place), or - for JSONL.")],
+    source: Annotated[str, typer.Option(help="Id of the source the documents belong to.")] = "ingest",
+    lane: Annotated[str, typer.Option(help="news, or backfill: handled after all news.")] = "news",
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="Work until everything handed over is stored.")
+    ] = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hand over files or directories, or JSONL on standard input. Files are read, never moved.
+
+    Examples: [bold]copydesk ingest archive/ --lane backfill --until-idle[/bold],
+    [bold]zcat articles.jsonl.gz | copydesk ingest - --source archive[/bold]
+    """
+    if lane not in LANES:
+        raise ConfigurationError(f"--lane takes {' or '.join(LANES)}, not {lane!r}")
+    settings = load(config, data)
+    with working(settings, work=until_idle) as (desk, supervisor):
+        owner = desk.sources.ensure(Source(id=source, kind="push", lane=cast("Lane", lane)))
+        with Display(desk, quiet=as_json) as display:
+            pulled = _hand_over(paths, owner, desk, cast("Lane", lane), display)
+            desk.wait_until_durable()
+            if until_idle:
+                _work_until_idle(desk, supervisor, display)
+        look = snapshot(desk)
+    _report(pulled, look, settings, as_json=as_json, until_idle=until_idle)
+    if pulled.unreadable:
+        raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def working(settings: Settings, *, work: bool) -> Iterator[tuple[Desk, Supervisor | None]]:
+    """A desk on the running system; where none runs and there is work to do, workers of our own.
+
+    Without work to do, an embedded server is started for as long as the block lasts.
+    """
+    with contextlib.ExitStack() as stack:
+        supervisor = None
+        if settings.embedded:
+            lock = take_run_lock(settings.data)
+            if lock is not None:
+                lock.close()
+            if lock is not None and work:
+                supervisor = stack.enter_context(Supervisor(settings, parts=("parse", "store")))
+            else:
+                stack.enter_context(EmbeddedServer(settings.data))
+        desk = Desk(settings, celery_bells())
+        stack.callback(desk.close)
+        check_safe(desk)
+        yield desk, supervisor
+
+
+def _hand_over(paths: list[Path], owner: Source, desk: Desk, lane: Lane, display: Display) -> Pulled:
+    def progress(_pulled: Pulled) -> None:
+        display.update()
+
+    now = datetime.now(UTC)
+    if paths == [STANDARD_INPUT]:
+        stream = sys.stdin.buffer
+        return pull_stream(stream, owner, desk, desk.settings, desk.spool, now, lane=lane, progress=progress)
+    if STANDARD_INPUT in paths:
+        raise ConfigurationError("- (standard input) cannot be mixed with paths")
+    return pull_paths(paths, owner, desk, desk.settings, desk.spool, now, lane=lane, progress=progress)
+
+
+def _work_until_idle(desk: Desk, supervisor: Supervisor | None, display: Display) -> None:
+    """Wait until nothing is in flight and all is stored; with workers of our own, watch and sweep too."""
+    swept_at = 0.0
+    while desk.counters.in_flight() or unstored(desk):
+        if supervisor is not None:
+            supervisor.check()
+            if time.monotonic() - swept_at > desk.settings.sweeper.interval_seconds:
+                pipeline.sweep(desk)
+                swept_at = time.monotonic()
+        display.update()
+        time.sleep(LOOK_SECONDS)
+
+
+def _report(pulled: Pulled, look: dict[str, object], settings: Settings, *, as_json: bool, until_idle: bool) -> None:
+    for problem in pulled.unreadable:
+        typer.echo(f"copydesk: {problem.origin}: {problem.code}: {problem.detail}", err=True)
+    if as_json:
+        handed = {"files": pulled.files, "documents": pulled.documents, "unreadable": len(pulled.unreadable)}
+        print_json({"handed_over": handed, **look})
+        return
+    console.print(f"handed over: {pulled.documents:,} documents from {pulled.files:,} files")
+    if until_idle:
+        print_summary(look, settings)
+    elif look["in_flight"]:
+        console.print("they are safe in the ledger; `copydesk run` works on them (or add --until-idle)")
+
+
+def parse(
+    paths: Annotated[list[Path], typer.Argument(help="Files or directories.")],
+    as_json: JsonOption = False,
+    jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = 1,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Parse only: what each document would become. No server, nothing stored.
+
+    Example: [bold]copydesk parse --json --jobs 4 articles/ > out.jsonl[/bold]
+    """
+    settings = load(config, data)
+    limits = settings.limits
+    refused = 0
+    for line in parse_paths(paths, jobs, limits.parse_seconds, limits.document_bytes):
+        refused += line["reason"] == "unreadable"
+        if as_json:
+            print_json(line)
+        else:
+            place = line["input"] if line["member"] is None else f"{line['input']}#{line['member']}"
+            headline = (line["record"] or {}).get("headline") or ""
+            console.print(
+                f"{line['outcome']:8}  {line['reason'] or headline}  [dim]{place}[/dim]", highlight=False, soft_wrap=True
+            )
+    if refused:
+        raise typer.Exit(1)

@@ -1,0 +1,122 @@
+"""The parts, for many machines: worker, beat, store."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from types import FrameType
+from typing import Annotated
+
+import structlog
+import typer
+
+from worker.cli.common import ConfigOption, DataOption, load, opened, opened_sink
+from worker.config import Settings
+from worker.desk import Desk
+from worker.errors import ConfigurationError
+from worker.operate.dead import bury_refused
+from worker.state.preflight import require_safe
+from worker.state.queue import StorageQueue
+from worker.store.writer import Writer
+
+log = structlog.get_logger()
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(worker)
+    app.command()(beat)
+    app.command()(store)
+
+
+def worker(
+    queues: Annotated[str, typer.Option(help="Stages to serve: any of pull, parse, dedupe.")] = "pull,parse,dedupe",
+    concurrency: Annotated[int | None, typer.Option(help="Processes (threads for pull alone).", min=1)] = None,
+    name: Annotated[str | None, typer.Option(help="Name shown by `celery inspect` and Flower.")] = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Serve stages of the pipeline. Start as many, on as many machines, as you like.
+
+    Example: [bold]copydesk worker --queues parse,dedupe --concurrency 8[/bold]
+    """
+    settings = load(config, data)
+    wanted = [part.strip() for part in queues.split(",") if part.strip()]
+    unknown = set(wanted) - {"pull", "parse", "dedupe"}
+    if unknown or not wanted:
+        raise ConfigurationError(f"--queues takes pull, parse and dedupe, not {', '.join(sorted(unknown)) or 'nothing'}")
+    _check_server(settings)
+    from worker.tasks import app, queues_of  # noqa: PLC0415  # the Celery app reads the environment that load has set
+
+    pool = "threads" if wanted == ["pull"] else "prefork"
+    node = name or f"{'-'.join(wanted)}-{os.getpid()}"
+    app.worker_main(
+        [
+            "worker",
+            f"--queues={','.join(queues_of(wanted))}",
+            f"--concurrency={concurrency or os.cpu_count() or 2}",
+            f"--pool={pool}",
+            f"--hostname={node}@%h",
+            "--without-gossip",
+            "--without-mingle",
+            "--loglevel=INFO",
+        ]
+    )
+
+
+def beat(data: DataOption = None, config: ConfigOption = None) -> None:
+    """Send the ticks that poll sources and sweep the ledger. One is enough; two are harmless."""
+    settings = load(config, data)
+    _check_server(settings)
+    with opened(settings) as desk:
+        desk.sources.sync(settings.sources)
+    from worker.tasks import app  # noqa: PLC0415  # the Celery app reads the environment that load has set
+
+    app.start(["beat", "--scheduler=celery.beat:Scheduler", "--pidfile=", "--loglevel=WARNING"])
+
+
+def store(
+    to: Annotated[str | None, typer.Option("--to", help="Store URL, for example sqlite:///records.db.")] = None,
+    consumer: Annotated[
+        str | None, typer.Option(help="Name in the consumer group; the same name continues its own work.")
+    ] = None,
+    group: Annotated[str | None, typer.Option(help="Consumer group; each group gets every record.")] = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write records from the storage queue to a store, until stopped.
+
+    Example: [bold]copydesk store --to sqlite:///records.db[/bold]
+    """
+    if to:
+        os.environ["COPYDESK_STORE_URL"] = to
+    if group:
+        os.environ["COPYDESK_STORE_GROUP"] = group
+    settings = load(config, data)
+    _check_server(settings)
+    stop = threading.Event()
+
+    def ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask_to_stop)
+    with opened(settings) as desk, opened_sink(settings) as sink:
+        queue = StorageQueue(desk.redis, desk.keys, settings.store.group)
+        name = consumer or f"{socket.gethostname()}-{os.getpid()}"
+        writer = Writer(queue, sink, desk.redis, settings, name, lambda entry, why: bury_refused(desk, entry, why))
+        log.info("writing", consumer=name, group=settings.store.group)
+        writer.run(stop)
+
+
+def _check_server(settings: Settings) -> None:
+    """Refuse to work on a server that would lose data."""
+    with opened(settings) as desk:
+        check_safe(desk)
+
+
+def check_safe(desk: Desk) -> None:
+    """Raise PreflightError where the state server is unsafe."""
+    require_safe(desk.redis, desk.settings.state.durability)

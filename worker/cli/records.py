@@ -1,0 +1,136 @@
+"""`copydesk records` and `copydesk explain`: look at what came out, and why."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from worker.cli.common import (
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    console,
+    load,
+    opened,
+    opened_sink,
+    print_json,
+    print_rows,
+)
+from worker.model import Record
+from worker.operate import explain as explaining
+from worker.store.read import follow, newest
+
+COLUMNS = {
+    "id": "id",
+    "version": "v",
+    "published_at": "published",
+    "language": "lang",
+    "source_id": "source",
+    "headline": "headline",
+    "copies": "seen in",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(records)
+    app.command()(explain)
+
+
+def records(
+    limit: Annotated[int, typer.Option("--limit", "-n", help="How many of the newest.", min=1)] = 30,
+    following: Annotated[bool, typer.Option("--follow", help="Go on and show each record as it is stored.")] = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the newest stored records.
+
+    Example: [bold]copydesk records --json -n 1000 | jq .headline[/bold]
+    """
+    settings = load(config, data)
+    with opened_sink(settings) as sink:
+        found = list(reversed(newest(sink, limit)))
+        if as_json:
+            for record in found:
+                print_json(msgspec.to_builtins(record))
+        else:
+            print_rows(map(_row, found), COLUMNS, as_json=False)
+        if not following:
+            return
+        stop = threading.Event()
+
+        def end(_signal: int, _frame: FrameType | None) -> None:
+            stop.set()
+
+        signal.signal(signal.SIGINT, end)
+        for record in follow(sink, stop):
+            if as_json:
+                print_json(msgspec.to_builtins(record))
+            else:
+                row = _row(record)
+                console.print(f"{row['id']}  v{row['version']}  {row['headline']}", markup=False, highlight=False)
+
+
+def explain(
+    document: Annotated[str, typer.Argument(help="Record id (or its beginning), URL, path, or dead letter id.")],
+    data: DataOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell the life of one document: where it came from, what each fact rests on, what became of it.
+
+    Example: [bold]copydesk explain samples/articles/harbour.txt[/bold]
+    """
+    settings = load(config, data)
+    with opened(settings) as desk, opened_sink(settings) as sink:
+        answer = explaining.explain(desk, sink, document)
+    if as_json:
+        print_json(answer)
+    else:
+        _print_life(answer)
+    if not any(answer[part] for part in ("records", "receipts", "letters")):
+        typer.echo(f"copydesk: nothing is known about {document}", err=True)
+        raise typer.Exit(1)
+
+
+def _row(record: Record) -> dict[str, Any]:
+    return {
+        "id": record.id[:12],
+        "version": record.version,
+        "published_at": f"{record.published_at:%Y-%m-%d %H:%M}" if record.published_at else None,
+        "language": record.language,
+        "source_id": record.source_id,
+        "headline": record.headline or f"({record.body_text[:60]})",
+        "copies": ", ".join(sorted({seen.source_id for seen in record.seen_in})),
+    }
+
+
+def _print_life(answer: dict[str, Any]) -> None:
+    for record in answer["records"]:
+        console.rule(f"{record['id']} version {record['version']}", align="left")
+        console.print(record["headline"] or "(no headline)", style="bold", markup=False)
+        console.print(f"from {record['raw_ref']} ({record['media_type']}), received {record['received_at']}", markup=False)
+        if record.get("encoding"):
+            console.print(f"encoding {record['encoding']}", markup=False)
+        console.print(f"parsed by {record['extraction']}", markup=False)
+        for field, origin in sorted(record["provenance"].items()):
+            value = str(record.get(field))
+            console.print(f"  {field:22} {origin:12} {value[:80]}", markup=False, highlight=False)
+        for warning in record["warnings"]:
+            console.print(f"  warning: {warning}", style="yellow", markup=False)
+        for seen in record["seen_in"]:
+            console.print(f"  also seen in {seen['source_id']}: {seen['url'] or seen['origin']} at {seen['at']}", markup=False)
+    for receipt in answer["receipts"]:
+        console.print(f"{receipt['at']}  {receipt['verdict']}  {receipt['reference']}  {receipt['detail']}", markup=False)
+    for letter in answer["letters"]:
+        console.print(
+            f"{letter['at']}  {letter['verdict']} in {letter['stage']}: {letter['code']}: {letter['detail']}  "
+            f"(copydesk dead show {letter['id']})",
+            markup=False,
+        )

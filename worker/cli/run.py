@@ -1,0 +1,85 @@
+"""`copydesk run`: everything in one command."""
+
+from __future__ import annotations
+
+import signal
+import time
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import structlog
+import typer
+
+from worker.cli.common import ConfigOption, DataOption, JsonOption, celery_bells, load, print_json
+from worker.cli.display import Display, print_summary
+from worker.cli.parts import check_safe
+from worker.desk import Desk
+from worker.operate.idle import what_waits
+from worker.operate.status import snapshot
+from worker.supervisor import Supervisor
+
+LOOK_SECONDS = 0.5
+
+log = structlog.get_logger()
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command()(run)
+
+
+def run(
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="Stop when every source was pulled once and nothing waits.")
+    ] = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run everything: state server, workers, beat and writer, supervised, on the data directory.
+
+    Example: [bold]copydesk run --until-idle[/bold]
+    """
+    settings = load(config, data)
+    interrupted = False
+    signal.signal(signal.SIGTERM, _interrupt)
+    with Supervisor(settings) as supervisor:
+        desk = Desk(settings, celery_bells())
+        check_safe(desk)
+        desk.sources.sync(settings.sources)
+        try:
+            watch(supervisor, desk, quiet=as_json, until_idle=until_idle)
+        except KeyboardInterrupt:
+            interrupted = True
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            typer.echo("stopping; what is not done continues at the next start ...", err=True)
+        look = snapshot(desk)
+        desk.close()
+    if as_json:
+        print_json(look)
+    else:
+        print_summary(look, settings)
+    if interrupted and until_idle:
+        raise typer.Exit(130)
+
+
+def watch(supervisor: Supervisor, desk: Desk, *, quiet: bool, until_idle: bool) -> None:
+    """Keep the children running and show what happens; returns when idle, if that was asked for."""
+    started = time.time()
+    with Display(desk, quiet=quiet) as display:
+        idle_looks = 0
+        while True:
+            supervisor.check()
+            display.update()
+            # Two looks in a row: between a pull's last batch and its note there is nothing in flight for a moment.
+            idle_looks = idle_looks + 1 if until_idle and what_waits(desk, started) is None else 0
+            if idle_looks == 2:  # noqa: PLR2004  # see above
+                return
+            time.sleep(LOOK_SECONDS)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+

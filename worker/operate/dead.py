@@ -1,0 +1,109 @@
+"""Dead letters: replay and purge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from worker import __version__
+from worker.desk import Desk
+from worker.model import DeadLetter, Document
+from worker.state.queue import Entry
+from worker.state.receipts import today
+
+RECORD_MEDIA_TYPE = "application/vnd.copydesk.record+json"
+STORE_STAGE = "store"
+
+
+def bury_refused(desk: Desk, entry: Entry, reason: str) -> None:
+    """Keep a record that the store refused as a dead letter of stage `store`. Twice is once."""
+    data = entry.fields.get(b"record") or entry.fields.get(b"sighting") or msgspec.json.encode(_text(entry.fields))
+    source_id = _source_of(data)
+    document = Document(
+        source_id=source_id,
+        origin=entry.fields.get(b"id", b"").decode("utf-8", "replace"),
+        received_at=datetime.now(UTC),
+        content=data,
+        size_bytes=len(data),
+        media_type=RECORD_MEDIA_TYPE,
+        member=entry.fields.get(b"event", b"").decode("utf-8", "replace"),
+    )
+    desk.letters.add(
+        DeadLetter(
+            id=f"store-{entry.entry_id}",
+            verdict="dead",
+            stage=STORE_STAGE,
+            code="sink_error",
+            detail=reason,
+            source_id=source_id,
+            lane="news",
+            day=today(),
+            at=datetime.now(UTC),
+            document=document,
+            software_version=__version__,
+        )
+    )
+
+
+def replay(desk: Desk, letters: Iterable[DeadLetter], per_second: float | None = None) -> int:
+    """Put documents back into the line (records back into the storage queue); returns how many."""
+    count = 0
+    for letter in letters:
+        if letter.stage == STORE_STAGE:
+            count += _replay_record(desk, letter)
+        else:
+            batch_id = desk.letters.replay(letter)
+            if batch_id is not None:
+                desk.ring("parse", letter.lane, batch_id)
+                count += 1
+        if per_second:
+            time.sleep(1 / per_second)
+    return count
+
+
+def purge(desk: Desk, letters: Iterable[DeadLetter]) -> int:
+    """Forget letters and their bytes; returns how many."""
+    count = 0
+    for letter in letters:
+        freed = desk.letters.purge(letter)
+        desk.drop_spooled([freed] if freed else [])
+        count += 1
+    return count
+
+
+def _replay_record(desk: Desk, letter: DeadLetter) -> int:
+    content = letter.document.content or b""
+    event = str(letter.document.member)
+    fields: dict[Any, Any] = {"event": event, "id": letter.document.origin}
+    if event == "seen":
+        fields["sighting"] = content
+    else:
+        fields |= {"version": _version_of(content), "record": content}
+    with desk.redis.pipeline(transaction=True) as pipe:
+        pipe.xadd(desk.keys.stream, fields)
+        pipe.delete(desk.keys.letter(letter.id))
+        pipe.zrem(desk.keys.name("letters", letter.verdict), letter.id)
+        pipe.execute()
+    return 1
+
+
+def _version_of(data: bytes) -> int:
+    try:
+        return int(msgspec.json.decode(data).get("version", 1))
+    except (msgspec.DecodeError, AttributeError, TypeError, ValueError):
+        return 1
+
+
+def _source_of(data: bytes) -> str:
+    try:
+        return str(msgspec.json.decode(data).get("source_id") or "unknown")
+    except (msgspec.DecodeError, AttributeError):
+        return "unknown"
+
+
+def _text(fields: dict[bytes, bytes]) -> dict[str, str]:
+    return {key.decode("utf-8", "replace"): value.decode("utf-8", "replace") for key, value in fields.items()}

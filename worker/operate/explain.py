@@ -1,0 +1,77 @@
+"""The life of one document: what is stored, where its copies were seen, receipts, dead letters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from worker.desk import Desk
+from worker.state.letters import Filter
+from worker.state.receipts import Receipt, find_receipts
+from worker.store.read import lookup, versions
+from worker.store.sink import Sink
+
+LETTERS_LOOKED_AT = 5000
+"""Dead letters searched for a path or URL, newest first."""
+MEMBERS_LOOKED_AT = 50
+"""Members of a feed or container whose receipts are looked up when only its path or URL is named."""
+
+
+def explain(desk: Desk, sink: Sink, text: str) -> dict[str, Any]:
+    """Everything known about a record id (or its beginning), a URL, or the path of a file, as JSON-ready values.
+
+    `records` are stored versions with provenance, `receipts` what became of documents from that place during
+    the last days, `letters` what was refused or buried. All empty where nothing is known.
+    """
+    origins = {text, str(Path(text).absolute())} if "://" not in text else {text}
+    receipts = [receipt for origin in sorted(origins) for receipt in _receipts(desk, origin)]
+    found = lookup(sink, text)
+    named = {record.id for record in found}
+    for receipt in receipts:
+        if receipt.verdict in ("stored", "updated", "duplicate") and receipt.reference not in named:
+            found += lookup(sink, receipt.reference)
+            named.add(receipt.reference)
+    letters = [
+        letter
+        for letter in desk.letters.find(Filter(), limit=LETTERS_LOOKED_AT)
+        if letter.document.origin in origins or letter.id == text
+    ]
+    return {
+        "query": text,
+        "records": [msgspec.to_builtins(version) for record in found for version in versions(sink, record.id)],
+        "receipts": [_receipt_row(receipt) for receipt in receipts],
+        "letters": [
+            {
+                "id": letter.id,
+                "verdict": letter.verdict,
+                "stage": letter.stage,
+                "code": letter.code,
+                "detail": letter.detail,
+                "at": letter.at.isoformat(),
+                "origin": letter.document.origin,
+                "member": letter.document.member,
+            }
+            for letter in letters
+        ],
+    }
+
+
+def _receipts(desk: Desk, text: str) -> list[Receipt]:
+    days = desk.settings.memory.receipt_days
+    origin, _, member = text.rpartition("#")
+    places: list[tuple[str, int | str | None]] = [(text, None)]
+    if origin and member.isdecimal():
+        places.append((origin, int(member)))
+    places += [(text, index) for index in range(MEMBERS_LOOKED_AT)]
+    return [receipt for place, part in places for receipt in find_receipts(desk.redis, desk.keys, place, part, days)]
+
+
+def _receipt_row(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "verdict": receipt.verdict,
+        "reference": receipt.reference,
+        "detail": receipt.detail,
+        "at": receipt.at.isoformat(),
+    }

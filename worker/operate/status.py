@@ -1,0 +1,52 @@
+"""One look at the whole system, as plain values: for `copydesk status`, the live display and scripts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+from worker.desk import Desk
+from worker.state.counters import imbalance
+from worker.state.queue import StorageQueue
+from worker.state.sources import SourceState
+
+LATE_SECONDS = 30.0
+"""A source this long past its due time is late."""
+
+
+def snapshot(desk: Desk) -> dict[str, Any]:
+    """Counters, stages, storage queue, rates, sources in trouble, letters, and why pulling pauses."""
+    counters = desk.counters
+    totals, in_flight = counters.totals(), counters.in_flight()
+    queue = StorageQueue(desk.redis, desk.keys, desk.settings.store.group)
+    paused: Any = desk.redis.hgetall(desk.keys.name("paused"))
+    sources = desk.sources.all()
+    return {
+        "at": time.time(),
+        "counters": totals,
+        "in_flight": in_flight,
+        "imbalance": imbalance(totals, in_flight),
+        "stages": [asdict(depth) for depth in counters.depths()],
+        "storage_queue": {
+            "records": queue.length(),
+            "oldest_seconds": queue.oldest_seconds(),
+            "groups": [asdict(group) for group in queue.groups()],
+        },
+        "per_minute": counters.per_minute(),
+        "events": counters.events(),
+        "letters": {verdict: desk.letters.count(verdict) for verdict in ("dead", "rejected")},
+        "paused": {field.decode(): value.decode() for field, value in paused.items()},
+        "sources": len(sources),
+        "sources_in_trouble": [row for row in map(_trouble, sources) if row],
+    }
+
+
+def _trouble(state: SourceState) -> dict[str, Any] | None:
+    problem = state.poll.get("problem")
+    due = state.due_in_seconds
+    if not problem and due is not None and due < -LATE_SECONDS:
+        problem = f"late by {-due:.0f} s: no worker takes bells from the queue pull, or beat is not running"
+    if not problem:
+        return None
+    return {"id": state.source.id, "problem": problem, "due_in_seconds": due}

@@ -1,0 +1,187 @@
+"""The embedded mode: server, workers, beat and writer as children of one command.
+
+What dies is started again with growing pauses; what keeps dying ends the run loudly. Children live in process
+groups of their own, so that Ctrl-C reaches only the supervisor, which stops them in order: first what makes work,
+then what does it, the server last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import structlog
+
+from worker.config import Settings
+from worker.errors import ConfigurationError, CopydeskError
+from worker.state.process import die_with_parent
+from worker.state.server import EmbeddedServer
+
+STOP_SECONDS = 7.0
+"""How long children may take to end by themselves; with the server's own end it stays under ten seconds."""
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 15.0
+CRASH_LOOP_EXITS = 12
+CRASH_LOOP_SECONDS = 60.0
+"""That many exits within that time: something is wrong that starting again will not mend."""
+
+PARTS = ("pull", "parse", "beat", "store")
+"""The children of `copydesk run`."""
+
+log = structlog.get_logger()
+
+
+def take_run_lock(data: Path) -> IO[str] | None:
+    """The lock of the one supervisor of a data directory (close it to let go), or None where another has it."""
+    (data / "run").mkdir(parents=True, exist_ok=True)
+    lock = (data / "run" / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock
+
+
+class CrashLoopError(CopydeskError):
+    """A child keeps dying; the message names it and its log."""
+
+    code = "crash_loop"
+
+
+@dataclass
+class Child:
+    """One supervised process."""
+
+    name: str
+    arguments: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    exits: deque[float] = field(default_factory=lambda: deque(maxlen=CRASH_LOOP_EXITS))
+    restarts: int = 0
+    start_at: float = 0.0
+
+    @property
+    def alive(self) -> bool:
+        """True while the process runs."""
+        return self.process is not None and self.process.poll() is None
+
+
+class Supervisor:
+    """Starts and watches the processes of one data directory; a context manager that leaves none behind."""
+
+    def __init__(self, settings: Settings, parts: Sequence[str] = PARTS) -> None:
+        self.settings = settings
+        self.server = EmbeddedServer(settings.data) if settings.embedded else None
+        self.logs = settings.data / "logs"
+        commands = {
+            "pull": ["worker", "--queues", "pull", "--concurrency", str(settings.workers.pull_threads)],
+            "parse": ["worker", "--queues", "parse,dedupe", "--concurrency", str(settings.workers.parse_processes)],
+            "beat": ["beat"],
+            "store": ["store", "--consumer", "embedded"],
+        }
+        self.children = [Child(name, commands[name]) for name in parts]
+        self._lock: IO[str] | None = None
+
+    def __enter__(self) -> Supervisor:
+        try:
+            self.start_server()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start_server(self) -> None:
+        """Take the data directory and start its server; `check` starts the children.
+
+        Raises ConfigurationError where another supervisor works on the data directory.
+        """
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self._lock = take_run_lock(self.settings.data)
+        if self._lock is None:
+            raise ConfigurationError(f"copydesk is already running on {self.settings.data}")
+        if self.server is not None:
+            self.server.start()
+
+    def check(self) -> None:
+        """Start what is not running and may start now; raises CrashLoopError for what keeps dying."""
+        if self.server is not None and self.server.restart_if_dead():
+            log.warning("restarted", process="valkey-server")
+        now = time.monotonic()
+        for child in self.children:
+            if child.process is not None and child.process.poll() is not None:
+                self._note_exit(child, now)
+            if child.process is None and child.start_at <= now:
+                self._spawn(child)
+
+    def stop(self) -> None:
+        """End the children, then the server; SIGKILL for what does not end in time. Twice is once."""
+        for child in reversed(self.children):
+            if child.alive and child.process is not None:
+                child.process.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        for child in self.children:
+            if child.process is not None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.process.wait(timeout=max(0.0, deadline - time.monotonic()))
+                self._kill_group(child)
+                child.process = None
+        if self.server is not None:
+            self.server.stop()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _note_exit(self, child: Child, now: float) -> None:
+        code = child.process.returncode if child.process else None
+        self._kill_group(child)
+        child.process = None
+        child.restarts += 1
+        child.exits.append(now)
+        if len(child.exits) == CRASH_LOOP_EXITS and now - child.exits[0] < CRASH_LOOP_SECONDS:
+            raise CrashLoopError(
+                f"{child.name} ended {CRASH_LOOP_EXITS} times within {CRASH_LOOP_SECONDS:.0f} s; "
+                f"see {self.logs / child.name}.log"
+            )
+        recent = sum(1 for moment in child.exits if now - moment < CRASH_LOOP_SECONDS)
+        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (recent - 1))
+        child.start_at = now + pause
+        log.warning("child_ended", process=child.name, exit_code=code, starts_again_in_seconds=pause)
+
+    def _spawn(self, child: Child) -> None:
+        environment = os.environ | {
+            "COPYDESK_DATA": str(self.settings.data),
+            "COPYDESK_CONFIG": str(self.settings.config),
+        }
+        with (self.logs / f"{child.name}.log").open("ab") as output:
+            child.process = subprocess.Popen(
+                [sys.executable, "-m", "worker", *child.arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                start_new_session=True,
+                **die_with_parent(),
+            )
+
+    def _kill_group(self, child: Child) -> None:
+        """Leave no orphan: pool processes whose parent is gone."""
+        if child.process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.process.pid, signal.SIGKILL)
+            child.process.wait()
