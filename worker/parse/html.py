@@ -13,7 +13,8 @@ from trafilatura.metadata import extract_metadata
 
 from worker.clean.encoding import decode
 from worker.clean.html import element_text, html_to_text, refuse_deep_nesting, sanitize
-from worker.clean.text import clean_text
+from worker.clean.people import parse_byline
+from worker.clean.text import clean_line, clean_text
 from worker.errors import Rejected
 from worker.model import Article, Document, Media
 from worker.parse import json_ld
@@ -202,7 +203,7 @@ def _set_body(draft: Draft, tree: lxml.html.HtmlElement, found: Metadata) -> str
         # What is only for browsers without scripts is a notice or a second copy of an image.
         element.drop_tree()
     extracted: Any = bare_extraction(tree, include_comments=False, with_metadata=False)
-    text = _extracted_text(extracted)
+    text = _without_head(_extracted_text(extracted), draft)
     if draft.set_text("body_text", text, "trafilatura"):
         _set_body_html(draft, extracted.body)
         return "trafilatura"
@@ -214,6 +215,20 @@ def _set_body(draft: Draft, tree: lxml.html.HtmlElement, found: Metadata) -> str
             draft.warn("body_uncertain")
             return "article-element"
     return None
+
+
+def _without_head(text: str, draft: Draft) -> str:
+    """The body without headline and byline, where they stand at its top once more."""
+    repeated = {clean_line(draft.fields.get("headline", "")).casefold()}
+    names = {person.name.casefold() for person in draft.fields.get("authors", ())}
+    paragraphs = text.split("\n\n")
+    while len(paragraphs) > 1:
+        first = clean_line(paragraphs[0])
+        people = {person.name.casefold() for person in parse_byline(first).people} if len(first) < 100 else set()
+        if first.casefold() not in repeated and not (people and people <= names):
+            break
+        del paragraphs[0]
+    return "\n\n".join(paragraphs)
 
 
 def _extracted_text(extracted: Any) -> str:
