@@ -25,7 +25,7 @@ class MemoryReceiver:
     states: dict[str, dict[str, str]] = field(default_factory=dict)
     durable_waits: int = 0
     pauses: list[str | None] = field(default_factory=list)
-    on_receive: Callable[[Sequence[Document]], object] = lambda documents: None
+    on_receive: Callable[[Sequence[Document]], object] = lambda _: None
     on_durable: Callable[[], object] = lambda: None
 
     def receive(

@@ -63,7 +63,7 @@ def test_only_new_and_changed_files_are_read(top: Path, receiver: MemoryReceiver
 def test_files_travel_in_batches_with_their_signatures(top: Path, receiver: MemoryReceiver) -> None:
     fill(top, "a", "b", "c")
     remembered: list[int] = []
-    receiver.on_receive = lambda documents: remembered.append(len(receiver.recall("dir")))
+    receiver.on_receive = lambda _: remembered.append(len(receiver.recall("dir")))
     pull(top, receiver, settings_for(top.parent, documents=2))
     assert [len(documents) for _, documents in receiver.batches] == [2, 1]
     assert remembered == [0, 2]

@@ -47,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class names it
         pass
 
 
@@ -351,7 +351,7 @@ def test_a_batch_that_is_not_received_leaves_no_validators(server: Server, setti
     receiver, spool = MemoryReceiver(), Spool(settings.data / "spool")
     server.answers["/f"] = lambda handler: handler.give(200, FEED, ETag='"1"')
 
-    def fail(documents: object) -> None:
+    def fail(_: object) -> None:
         raise StateError("gone")
 
     receiver.on_receive = fail

@@ -89,7 +89,9 @@ def test_a_file_becomes_a_document(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("size", "inline"), [(1000, True), (1001, False), (5001, False)])
-def test_large_files_go_to_the_spool_and_keep_every_byte(tmp_path: Path, spool: Spool, size: int, inline: bool) -> None:
+def test_large_files_go_to_the_spool_and_keep_every_byte(
+    tmp_path: Path, spool: Spool, size: int, inline: object
+) -> None:
     content = os.urandom(size)
     (tmp_path / "big").write_bytes(content)
     document = read(tmp_path / "big", tmp_path)

@@ -99,10 +99,10 @@ def test_a_file_written_while_it_is_read_is_taken_again_when_it_is_whole(inbox: 
     fill(inbox, "a.txt")
     with (inbox / "a.txt").open("ab") as writer:
 
-        def write_on(documents: Sequence[Document]) -> None:
+        def write_on(_: Sequence[Document]) -> None:
             writer.write(b" and more")
             writer.flush()
-            receiver.on_receive = lambda documents: None
+            receiver.on_receive = lambda _: None
 
         receiver.on_receive = write_on
         first = pull(inbox, receiver)
@@ -172,8 +172,12 @@ def test_done_files_are_never_overwritten(inbox: Path, receiver: MemoryReceiver)
         (inbox / "plain").write_text(text)
         pull(inbox, receiver)
     assert files_below(inbox) == {
-        **{"done/a.txt": b"first", "done/a.1.txt": b"second", "done/a.2.txt": b"third"},
-        **{"done/plain": b"first", "done/plain.1": b"second", "done/plain.2": b"third"},
+        "done/a.txt": b"first",
+        "done/a.1.txt": b"second",
+        "done/a.2.txt": b"third",
+        "done/plain": b"first",
+        "done/plain.1": b"second",
+        "done/plain.2": b"third",
     }
 
 

@@ -37,12 +37,12 @@ def received(desk: Desk) -> list[Document]:
 
 
 @pytest.mark.parametrize("claim", [True, False])
-def test_every_line_of_an_interrupted_file_reaches_the_ledger_once(tmp_path: Path, desk: Desk, claim: bool) -> None:
+def test_every_line_of_an_interrupted_file_reaches_the_ledger_once(tmp_path: Path, desk: Desk, claim: object) -> None:
     drop = tmp_path / "drop"
     drop.mkdir()
     lines = [b'{"number":%d}' % number for number in range(120)]
     (drop / "a.jsonl").write_bytes(b"\n".join(lines))
-    source = Source(id="drop", kind="directory", path=str(drop), claim=claim)
+    source = Source(id="drop", kind="directory", path=str(drop), claim=bool(claim))
     receiver: Receiver = desk
     results = [pull_source(source, receiver, desk.settings, desk.spool, moment(60))]
     assert len(desk.recall("drop")) == 1

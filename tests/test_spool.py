@@ -64,7 +64,7 @@ def test_a_stream_that_breaks_leaves_nothing(spool: Spool) -> None:
     class Broken(io.RawIOBase):
         asked = 0
 
-        def read(self, size: int = -1) -> bytes:
+        def read(self, size: int = -1) -> bytes:  # noqa: ARG002  # the base class names it
             self.asked += 1
             if self.asked > 1:
                 raise OSError(5, "Input/output error")

@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from worker.intake.files import Report, walk_directory
 
@@ -33,7 +34,7 @@ class Claims:
         self._held: dict[Path, int] = {}
         self._own: Path | None = None
 
-    def __enter__(self) -> Claims:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
