@@ -110,6 +110,14 @@ class Workers(_Section):
     memory_per_child_kib: int = 1_000_000
 
 
+class Supervision(_Section):
+    """When `copydesk run` gives up: a process that ended so often within so many seconds will not mend by itself."""
+
+    crash_loop_exits: int = 12
+    crash_loop_seconds: float = 60.0
+    longest_pause_seconds: float = 15.0
+
+
 class Store(_Section):
     """The writer: sink URL (empty = records.db in the data directory), batch and claim times."""
 
@@ -135,6 +143,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     inbox: Inbox = Inbox()
     workers: Workers = Workers()
     store: Store = Store()
+    supervision: Supervision = Supervision()
 
     @property
     def embedded(self) -> bool:

@@ -31,10 +31,7 @@ from worker.state.server import EmbeddedServer
 STOP_SECONDS = 7.0
 """How long children may take to end by themselves; with the server's own end it stays under ten seconds."""
 FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 15.0
-CRASH_LOOP_EXITS = 12
-CRASH_LOOP_SECONDS = 60.0
-"""That many exits within that time: something is wrong that starting again will not mend."""
+"""The pause before the first restart; it doubles with each further one within the crash loop's time."""
 
 PARTS = ("pull", "parse", "beat", "store")
 """The children of `copydesk run`."""
@@ -67,8 +64,7 @@ class Child:
     name: str
     arguments: list[str]
     process: subprocess.Popen[bytes] | None = None
-    exits: deque[float] = field(default_factory=lambda: deque(maxlen=CRASH_LOOP_EXITS))
-    restarts: int = 0
+    exits: deque[float] = field(default_factory=deque)
     start_at: float = 0.0
 
     @property
@@ -151,15 +147,16 @@ class Supervisor:
         code = child.process.returncode if child.process else None
         self._kill_group(child)
         child.process = None
-        child.restarts += 1
+        limits = self.settings.supervision
         child.exits.append(now)
-        if len(child.exits) == CRASH_LOOP_EXITS and now - child.exits[0] < CRASH_LOOP_SECONDS:
+        while child.exits[0] < now - limits.crash_loop_seconds:
+            child.exits.popleft()
+        if len(child.exits) >= limits.crash_loop_exits:
             raise CrashLoopError(
-                f"{child.name} ended {CRASH_LOOP_EXITS} times within {CRASH_LOOP_SECONDS:.0f} s; "
+                f"{child.name} ended {len(child.exits)} times within {limits.crash_loop_seconds:.0f} s; "
                 f"see {self.logs / child.name}.log"
             )
-        recent = sum(1 for moment in child.exits if now - moment < CRASH_LOOP_SECONDS)
-        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (recent - 1))
+        pause = min(limits.longest_pause_seconds, FIRST_PAUSE_SECONDS * 2 ** (len(child.exits) - 1))
         child.start_at = now + pause
         log.warning("child_ended", process=child.name, exit_code=code, starts_again_in_seconds=pause)
 
