@@ -32,7 +32,7 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A table of worker.toml."""
 
 
-class State(_Section):
+class State(_Section, frozen=True, kw_only=True):
     """The state server (ledger, queue, memory) and the broker; empty URLs mean the embedded server."""
 
     redis_url: str = ""
@@ -42,14 +42,14 @@ class State(_Section):
     socket_timeout_seconds: float = 60.0
 
 
-class Batches(_Section):
+class Batches(_Section, frozen=True, kw_only=True):
     """How many documents travel together."""
 
     documents: int = 100
     bytes: int = 8_000_000
 
 
-class Limits(_Section):
+class Limits(_Section, frozen=True, kw_only=True):
     """Bounds for one document. Above `inline_bytes` its bytes travel through the spool."""
 
     document_bytes: int = 50_000_000
@@ -57,7 +57,7 @@ class Limits(_Section):
     parse_seconds: float = 20.0
 
 
-class Sweeper(_Section):
+class Sweeper(_Section, frozen=True, kw_only=True):
     """How soon waiting work is rung again; together they bound the wait after a lost bell or a dead worker."""
 
     interval_seconds: float = 5.0
@@ -65,7 +65,7 @@ class Sweeper(_Section):
     lease_seconds: float = 30.0
 
 
-class Memory(_Section):
+class Memory(_Section, frozen=True, kw_only=True):
     """How long copies are recognised (refreshed on every sight), and how long receipts and counters are kept."""
 
     remember_days: int = 30
@@ -74,7 +74,7 @@ class Memory(_Section):
     rejected_days: int = 30
 
 
-class Pressure(_Section):
+class Pressure(_Section, frozen=True, kw_only=True):
     """High-water marks: above one of them pulling pauses and says so. `free_disk_bytes` is a low-water mark."""
 
     backlog_records: int = 100_000
@@ -83,7 +83,7 @@ class Pressure(_Section):
     free_disk_bytes: int = 500_000_000
 
 
-class Feeds(_Section):
+class Feeds(_Section, frozen=True, kw_only=True):
     """Polling and fetching of feeds."""
 
     interval_seconds: float = 3600.0
@@ -92,14 +92,14 @@ class Feeds(_Section):
     user_agent: str = "copydesk/0.1 (+https://example.org/copydesk; set feeds.user_agent to your contact)"
 
 
-class Inbox(_Section):
+class Inbox(_Section, frozen=True, kw_only=True):
     """Watched directories: a file is taken when its size and time stood still for `stable_seconds`."""
 
     interval_seconds: float = 2.0
     stable_seconds: float = 1.0
 
 
-class Workers(_Section):
+class Workers(_Section, frozen=True, kw_only=True):
     """Processes of the embedded mode, and limits of Celery's pool."""
 
     parse_processes: int = 2
@@ -110,7 +110,7 @@ class Workers(_Section):
     memory_per_child_kib: int = 1_000_000
 
 
-class Supervision(_Section):
+class Supervision(_Section, frozen=True, kw_only=True):
     """When `copydesk run` gives up: a process that ended so often within so many seconds will not mend by itself."""
 
     crash_loop_exits: int = 12
@@ -118,7 +118,7 @@ class Supervision(_Section):
     longest_pause_seconds: float = 15.0
 
 
-class Store(_Section):
+class Store(_Section, frozen=True, kw_only=True):
     """The writer: sink URL (empty = records.db in the data directory), batch and claim times."""
 
     url: str = ""

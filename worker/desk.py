@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Literal, Protocol
 
 import structlog
@@ -17,7 +16,7 @@ from worker.model import Batch, Document, Lane, Source
 from worker.state.connection import connect
 from worker.state.counters import Counters
 from worker.state.durability import wait_until_durable
-from worker.state.keys import RECEIVED, Keys
+from worker.state.keys import Keys
 from worker.state.ledger import Claim, Ledger, new_id
 from worker.state.letters import Letters
 from worker.state.memory import Memory

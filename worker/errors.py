@@ -16,6 +16,8 @@ and never change their meaning. `REJECTION_CODES` and `FAILURE_CODES` list them 
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 REJECTION_CODES = {
     "unsupported_format": "no parser for this kind of bytes yet",
     "empty_document": "no bytes, or nothing but white space",
@@ -62,7 +64,7 @@ class StateError(CopydeskError):
 
 
 class FetchError(CopydeskError):
-    """A source gave no usable bytes. `code` is one of http_status, timeout, network, too_large, refused."""
+    """A source gave no usable bytes. `code` is one of http_status, timeout, network, too_large, refused, unreadable."""
 
     def __init__(self, code: str, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -73,7 +75,7 @@ class FetchError(CopydeskError):
 class DocumentError(CopydeskError):
     """One document cannot become an article; its neighbours go on."""
 
-    codes: dict[str, str] = {}
+    codes: ClassVar[dict[str, str]] = {}
 
     def __init__(self, code: str, detail: str = "") -> None:
         if code not in self.codes:

@@ -19,14 +19,14 @@ from datetime import UTC, datetime
 import structlog
 
 from worker.dedupe.records import Candidate, make_candidate
-from worker.desk import Desk, hold, hold_source
+from worker.desk import Desk, StageTask, hold, hold_source
 from worker.errors import CopydeskError, Failed, Rejected
 from worker.intake import pull_source
 from worker.limits import time_limit
 from worker.model import LANES, Article, Document, Refusal
 from worker.parse import parse_document
 from worker.state.codec import Item
-from worker.state.keys import PARSED, RECEIVED
+from worker.state.keys import PARSED, RECEIVED, Stage
 from worker.state.ledger import Buried, Claim
 
 MOST_DELIVERIES = 3
@@ -35,8 +35,11 @@ SUSPECT_DELIVERIES = 2
 """A batch that was delivered this often without a verdict is taken apart, so that one bad document stands alone."""
 SWEEP_BATCHES = 1000
 """Most batches one sweep rings for, per stage and lane."""
-ORPHAN_SECONDS = 3600.0
-"""A spool object this old that no batch or letter holds was left by a crash between writing and receiving."""
+ORPHAN_SECONDS = 86_400.0
+"""A spool object this old that no batch or letter holds was left by a crash between writing and receiving
+(a paused intake may hold one for hours)."""
+STAGE_TASKS: dict[Stage, StageTask] = {RECEIVED: "parse", PARSED: "dedupe"}
+"""Which task a batch in a stage waits for."""
 
 log = structlog.get_logger()
 
@@ -91,9 +94,9 @@ def parse(desk: Desk, batch_id: str) -> None:
 
 def parse_one(desk: Desk, document: Document) -> list[Article | Refusal]:
     """All that one document gives, under the limits for one document. Never raises for what is in the bytes."""
+    if document.size_bytes > desk.settings.limits.document_bytes:
+        return [Refusal(verdict="rejected", code="too_large", detail=f"{document.size_bytes} bytes")]
     try:
-        if document.size_bytes > desk.settings.limits.document_bytes:
-            raise Rejected("too_large", f"{document.size_bytes} bytes")
         content = desk.read(document)
         with time_limit(desk.settings.limits.parse_seconds):
             return parse_document(document, content)
@@ -126,7 +129,7 @@ def sweep(desk: Desk) -> int:
     """Ring again for what waits without a bell; returns for how many batches. Also clears what crashes left behind."""
     rung = 0
     for lane in LANES:
-        for stage, task in ((RECEIVED, "parse"), (PARSED, "dedupe")):
+        for stage, task in STAGE_TASKS.items():
             silent = desk.ledger.waiting(stage, lane) - desk.bells.depth(task, lane)
             if silent <= 0:
                 continue
@@ -135,6 +138,7 @@ def sweep(desk: Desk) -> int:
                 rung += 1
     for letter in desk.letters.expired():
         desk.drop_spooled([ref for ref in [desk.letters.purge(letter)] if ref])
+    desk.spool.remove_unfinished(ORPHAN_SECONDS)
     for reference in desk.spool.references_older_than(ORPHAN_SECONDS):
         if not desk.ledger.holds(reference):
             desk.spool.delete(reference)
@@ -156,7 +160,7 @@ def _set_apart(desk: Desk, claim: Claim) -> bool:
         children = desk.ledger.split(claim)
         log.warning("split", batch=claim.batch.id, into=len(children))
         for child_id in children:
-            desk.ring("parse" if claim.stage == RECEIVED else "dedupe", claim.batch.lane, child_id)
+            desk.ring(STAGE_TASKS[claim.stage], claim.batch.lane, child_id)
         return True
     return False
 

@@ -120,7 +120,7 @@ class CeleryBells:
 
 @cache
 def desk() -> Desk:
-    """This process's desk (opened at its first task, so never shared across a fork)."""
+    """The process's desk (opened at its first task, so never shared across a fork)."""
     return Desk(settings, CeleryBells())
 
 

@@ -42,7 +42,7 @@ def _options(
 
 
 def main() -> None:
-    """Entry point. Exit codes: 0 done, 1 failed or does not balance, 2 wrong usage or configuration, 130 interrupted."""
+    """Run a command. Exit codes: 0 done, 1 failed or unbalanced, 2 wrong usage or configuration, 130 interrupted."""
     try:
         app()
     except ConfigurationError as error:

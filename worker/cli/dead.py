@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
-from worker.cli.common import ConfigOption, DataOption, JsonOption, celery_bells, console, load, opened, print_json, print_rows
+from worker.cli.common import (
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    celery_bells,
+    console,
+    load,
+    opened,
+    print_json,
+    print_rows,
+)
 from worker.desk import Desk
 from worker.errors import ConfigurationError, Failed
 from worker.model import DeadLetter
 from worker.operate.dead import purge as purge_letters
 from worker.operate.dead import replay as replay_letters
-from worker.state.letters import VERDICTS, Filter, Verdict
+from worker.state.letters import VERDICTS, Filter
 
 app = typer.Typer(help="Refused and buried documents: list, show, replay, purge.", no_args_is_help=True)
 
@@ -149,9 +159,7 @@ def purge(
     console.print(f"purged {count:,}")
 
 
-def _filter(
-    verdict: str | None, source: str | None, stage: str | None, code: str | None, since: str | None
-) -> Filter:
+def _filter(verdict: str | None, source: str | None, stage: str | None, code: str | None, since: str | None) -> Filter:
     if verdict is not None and verdict not in VERDICTS:
         raise ConfigurationError(f"--verdict takes dead or rejected, not {verdict!r}")
     try:
@@ -160,7 +168,7 @@ def _filter(
         raise ConfigurationError(f"--since takes an ISO 8601 time, for example 2026-11-01T12:00: {error}") from error
     if moment is not None and moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return Filter(cast("Verdict | None", verdict), source, stage, code, moment)
+    return Filter(verdict, source, stage, code, moment)
 
 
 def _chosen(desk: Desk, ids: list[str] | None, wanted: Filter, *, everything: bool) -> list[DeadLetter]:

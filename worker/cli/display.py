@@ -67,9 +67,7 @@ class Display:
         if counters == self._last or time.monotonic() - self._logged_at < LOG_SECONDS:
             return
         self._last, self._logged_at = counters, time.monotonic()
-        log.info(
-            "progress", **counters, in_flight=look["in_flight"], storage_queue=look["storage_queue"]["records"]
-        )
+        log.info("progress", **counters, in_flight=look["in_flight"], storage_queue=look["storage_queue"]["records"])
 
 
 def _picture(look: dict[str, Any]) -> Group:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -67,9 +67,9 @@ def ingest(
         raise ConfigurationError(f"--lane takes {' or '.join(LANES)}, not {lane!r}")
     settings = load(config, data)
     with working(settings, work=until_idle) as (desk, supervisor):
-        owner = desk.sources.ensure(Source(id=source, kind="push", lane=cast("Lane", lane)))
+        owner = desk.sources.ensure(Source(id=source, kind="push", lane=lane))
         with Display(desk, quiet=as_json) as display:
-            pulled = _hand_over(paths, owner, desk, cast("Lane", lane), display)
+            pulled = _hand_over(paths, owner, desk, lane, display)
             desk.wait_until_durable()
             if until_idle:
                 _work_until_idle(desk, supervisor, display)
@@ -163,7 +163,9 @@ def parse(
             place = line["input"] if line["member"] is None else f"{line['input']}#{line['member']}"
             headline = (line["record"] or {}).get("headline") or ""
             console.print(
-                f"{line['outcome']:8}  {line['reason'] or headline}  [dim]{place}[/dim]", highlight=False, soft_wrap=True
+                f"{line['outcome']:8}  {line['reason'] or headline}  [dim]{place}[/dim]",
+                highlight=False,
+                soft_wrap=True,
             )
     if refused:
         raise typer.Exit(1)

@@ -6,7 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
-from worker.cli.common import ConfigOption, DataOption, JsonOption, ago, console, load, opened, opened_sink, print_json, print_rows
+from worker.cli.common import (
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    ago,
+    console,
+    load,
+    opened,
+    opened_sink,
+    print_json,
+    print_rows,
+)
 from worker.operate.doctor import Check, examine
 from worker.operate.reconcile import reconcile as audit
 from worker.operate.status import snapshot
@@ -45,7 +56,9 @@ def _print_status(look: dict[str, Any]) -> None:
         for name, value in look["counters"].items()
     ]
     print_rows(counters, {"counter": "counter", "total": "total", "per_minute": "a minute"}, as_json=False)
-    print_rows(queue["groups"], {"name": "consumer group", "lag": "not read", "pending": "not acknowledged"}, as_json=False)
+    print_rows(
+        queue["groups"], {"name": "consumer group", "lag": "not read", "pending": "not acknowledged"}, as_json=False
+    )
     if look["events"]:
         events = ", ".join(f"{name} {value:,}" for name, value in sorted(look["events"].items()))
         console.print(f"ledger's own work: {events}", markup=False)

@@ -46,7 +46,9 @@ def worker(
     wanted = [part.strip() for part in queues.split(",") if part.strip()]
     unknown = set(wanted) - {"pull", "parse", "dedupe"}
     if unknown or not wanted:
-        raise ConfigurationError(f"--queues takes pull, parse and dedupe, not {', '.join(sorted(unknown)) or 'nothing'}")
+        raise ConfigurationError(
+            f"--queues takes pull, parse and dedupe, not {', '.join(sorted(unknown)) or 'nothing'}"
+        )
     _check_server(settings)
     from worker.tasks import app, queues_of  # noqa: PLC0415  # the Celery app reads the environment that load has set
 

@@ -115,7 +115,9 @@ def _print_life(answer: dict[str, Any]) -> None:
     for record in answer["records"]:
         console.rule(f"{record['id']} version {record['version']}", align="left")
         console.print(record["headline"] or "(no headline)", style="bold", markup=False)
-        console.print(f"from {record['raw_ref']} ({record['media_type']}), received {record['received_at']}", markup=False)
+        console.print(
+            f"from {record['raw_ref']} ({record['media_type']}), received {record['received_at']}", markup=False
+        )
         if record.get("encoding"):
             console.print(f"encoding {record['encoding']}", markup=False)
         console.print(f"parsed by {record['extraction']}", markup=False)
@@ -125,9 +127,13 @@ def _print_life(answer: dict[str, Any]) -> None:
         for warning in record["warnings"]:
             console.print(f"  warning: {warning}", style="yellow", markup=False)
         for seen in record["seen_in"]:
-            console.print(f"  also seen in {seen['source_id']}: {seen['url'] or seen['origin']} at {seen['at']}", markup=False)
+            console.print(
+                f"  also seen in {seen['source_id']}: {seen['url'] or seen['origin']} at {seen['at']}", markup=False
+            )
     for receipt in answer["receipts"]:
-        console.print(f"{receipt['at']}  {receipt['verdict']}  {receipt['reference']}  {receipt['detail']}", markup=False)
+        console.print(
+            f"{receipt['at']}  {receipt['verdict']}  {receipt['reference']}  {receipt['detail']}", markup=False
+        )
     for letter in answer["letters"]:
         console.print(
             f"{letter['at']}  {letter['verdict']} in {letter['stage']}: {letter['code']}: {letter['detail']}  "

@@ -74,12 +74,10 @@ def watch(supervisor: Supervisor, desk: Desk, *, quiet: bool, until_idle: bool) 
             display.update()
             # Two looks in a row: between a pull's last batch and its note there is nothing in flight for a moment.
             idle_looks = idle_looks + 1 if until_idle and what_waits(desk, started) is None else 0
-            if idle_looks == 2:  # noqa: PLR2004  # see above
+            if idle_looks == 2:  # see above
                 return
             time.sleep(LOOK_SECONDS)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
@@ -48,7 +48,7 @@ def add(
     if lane not in LANES:
         raise ConfigurationError(f"--lane takes {' or '.join(LANES)}, not {lane!r}")
     facts: dict[str, Any] = {"id": source_id, "name": name, "language": language, "interval_seconds": interval_seconds}
-    source = _source(place, cast("Lane", lane), facts, claim=claim)
+    source = _source(place, lane, facts, claim=claim)
     settings = load(config, data)
     with opened(settings) as desk:
         desk.sources.sync(settings.sources)
@@ -87,9 +87,8 @@ def _source(place: str, lane: Lane, facts: dict[str, Any], *, claim: bool) -> So
 def _row(state: SourceState, counts: dict[str, int]) -> dict[str, Any]:
     source = state.source
     due = state.due_in_seconds
-    if due is None:
-        when = "" if source.enabled else "paused"
-    else:
+    when = "" if source.enabled else "paused"
+    if due is not None:
         when = f"in {ago(due)}" if due > 0 else "now"
     return {
         "id": source.id,

@@ -63,7 +63,7 @@ def reconcile(desk: Desk, sink: Sink) -> Report:
         again = _documents_in_batches(desk)
         if again != counters.in_flight():
             problems.append(f"{again} documents lie in batches, but {counters.in_flight()} are booked as in flight")
-    queued = {pair for pair in _queued(desk)}
+    queued = set(_queued(desk))
     remembered, missing = 0, []
     pairs = latest_versions(desk.redis, desk.keys)
     while chunk := list(islice(pairs, CHUNK_RECORDS)):

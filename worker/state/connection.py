@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from redis import Redis
+from redis import Redis, exceptions
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
 from redis.retry import Retry
 
 from worker.errors import ConfigurationError
@@ -31,7 +30,7 @@ def connect(url: str, socket_timeout_seconds: float = 60.0) -> Redis:
         socket_connect_timeout=5,
         health_check_interval=25,
         retry=Retry(ExponentialBackoff(cap=2.0, base=0.1), 9),
-        retry_on_error=[ConnectionError, TimeoutError, BusyLoadingError],
+        retry_on_error=[exceptions.ConnectionError, exceptions.TimeoutError, exceptions.BusyLoadingError],
     )
 
 

@@ -41,7 +41,7 @@ class Counters:
         self._keys = keys
 
     def by_source(self, day: str | None = None) -> dict[str, dict[str, int]]:
-        """source id -> counter -> documents, since the beginning or booked on one day (YYYY-MM-DD)."""
+        """Documents by source id and counter, since the beginning or booked on one day (YYYY-MM-DD)."""
         key = self._keys.day("counts", day) if day else self._keys.name("counts", "total")
         table: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(COUNTERS, 0))
         for field, value in self._hash(key).items():
@@ -50,7 +50,7 @@ class Counters:
         return dict(table)
 
     def totals(self) -> dict[str, int]:
-        """counter -> documents, over all sources since the beginning."""
+        """Documents by counter, over all sources since the beginning."""
         totals = dict.fromkeys(COUNTERS, 0)
         for row in self.by_source().values():
             for counter, value in row.items():
@@ -77,7 +77,7 @@ class Counters:
         return rows
 
     def per_minute(self, minutes: int = 5) -> dict[str, float]:
-        """counter -> documents a minute, averaged over the last full `minutes`."""
+        """Documents a minute by counter, averaged over the last full `minutes`."""
         sums: dict[str, float] = dict.fromkeys(COUNTERS, 0.0)
         for minutes_ago in range(1, minutes + 1):
             for counter, value in self._hash(self._keys.minute(minutes_ago)).items():

@@ -27,7 +27,7 @@ def wait_until_durable(redis: Redis, events_key: str, mode: Literal["fsync", "no
     # WAITAOF counts from this connection's last write: an empty write puts everything before it.
     with redis.pipeline(transaction=False) as pipe:
         pipe.hincrby(events_key, "durable_waits", 1)
-        pipe.execute_command("WAITAOF", 1, 0, WAIT_MILLISECONDS)
+        pipe.waitaof(1, 0, WAIT_MILLISECONDS)
         local = pipe.execute()[1][0]
     if local < 1:
         raise StateError(f"the server did not write to disk within {WAIT_MILLISECONDS / 1000:.0f} s")

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Literal
 
 from worker.model import Lane
 
-RECEIVED = "received"
-PARSED = "parsed"
-STAGES = (RECEIVED, PARSED)
+Stage = Literal["received", "parsed"]
+RECEIVED: Stage = "received"
+PARSED: Stage = "parsed"
+STAGES: tuple[Stage, ...] = (RECEIVED, PARSED)
 
 PERMANENT = {
     "batch": "hash; one batch not yet settled: stage, lease, deliveries, documents, articles",
@@ -29,9 +31,9 @@ PERMANENT = {
     "sources": "hash; source id -> its definition",
     "polls": "zset; source id -> when it is due",
     "poll": "hash per source; what the last poll left: validators, result, failures, seen files",
-    "events": "hash; rescued, redelivered, split: counters of the ledger's own work",
+    "events": "hash; counters of the ledger's own work: rescued, redelivered, split, replayed, durable_waits, and "
+    "stream_deleted_unacknowledged, which must stay 0",
     "paused": "hash; why pulling pauses",
-    "heartbeats": "hash; process name -> time, for status",
 }
 EXPIRING = {
     "counts:<day>": "hash; source|counter -> documents booked on that day (memory.counter_days)",

@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import msgspec
 from redis import Redis
@@ -26,11 +26,10 @@ from worker import __version__
 from worker.config import Settings
 from worker.model import Batch, DeadLetter, Document, Lane, Refusal
 from worker.state.codec import Item, pack_documents, pack_items, pack_letter, unpack_documents, unpack_items
-from worker.state.keys import PARSED, RECEIVED, Keys
+from worker.state.keys import PARSED, RECEIVED, Keys, Stage
 from worker.state.receipts import receipt_field, receipt_value, today
 from worker.state.scripts import Scripts
 
-Stage = Literal["received", "parsed"]
 _LANE_LETTERS: dict[Lane, str] = {"news": "n", "backfill": "b"}
 _LETTER_LANES: dict[str, Lane] = {letter: lane for lane, letter in _LANE_LETTERS.items()}
 
@@ -193,7 +192,7 @@ class Ledger:
         return None if answer is None else [ref.decode() for ref in answer]
 
     def split(self, claim: Claim) -> list[str]:
-        """Replace the batch by one batch per remaining document or article; their ids ([] where the lease was lost)."""
+        """Replace the batch by one per remaining document or article; their ids ([] where the lease was lost)."""
         children = self._children(claim)
         ids = [new_id(claim.batch.lane) for _ in children]
         arguments: list[Any] = []
@@ -209,7 +208,7 @@ class Ledger:
         return ids if answer is not None else []
 
     def overdue(self, stage: Stage, lane: Lane, limit: int) -> list[str]:
-        """Batches nobody holds and whose bell may be lost, at most `limit`, oldest first; each is named once an interval."""
+        """At most `limit` batches nobody holds and whose bell may be lost, oldest first; each once an interval."""
         answer: list[bytes] = self._scripts.run(
             "overdue",
             [self.keys.due(stage, lane), self.keys.events],
@@ -219,7 +218,7 @@ class Ledger:
 
     def waiting(self, stage: Stage, lane: Lane) -> int:
         """Batches in the stage, held or not."""
-        return int(cast("int", self.redis.zcard(self.keys.waiting(stage, lane))))
+        return int(self.redis.zcard(self.keys.waiting(stage, lane)))
 
     def holds(self, reference: str) -> bool:
         """True where a batch or dead letter still needs a spool object."""
@@ -228,7 +227,7 @@ class Ledger:
     def _children(self, claim: Claim) -> list[tuple[Document, tuple[Item, ...]]]:
         if claim.stage == RECEIVED:
             return [(document, ()) for document in claim.batch.documents]
-        children = []
+        children: list[tuple[Document, tuple[Item, ...]]] = []
         for item in claim.items[claim.progress :]:
             document = claim.batch.documents[item.document]
             if document.member is None:

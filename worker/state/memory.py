@@ -82,7 +82,11 @@ class Memory:
                 keys.name("spool"),
                 keys.day("receipts", today()),
                 keys.stream,
-                *(keys.generation(kind, g) for kind in ("identity", "copies", "known") for g in (generation, generation - 1)),
+                *(
+                    keys.generation(kind, number)
+                    for kind in ("identity", "copies", "known")
+                    for number in (generation, generation - 1)
+                ),
             ],
             [
                 batch.id,

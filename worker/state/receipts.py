@@ -43,7 +43,7 @@ def find_receipts(redis: Redis, keys: Keys, origin: str, member: int | str | Non
     field = receipt_field(origin, member)
     with redis.pipeline(transaction=False) as pipe:
         for days_ago in range(days):
-            pipe.hget(keys.day("receipts", today(days_ago)), field)  # type: ignore[arg-type]  # fields may be bytes
+            pipe.hget(keys.day("receipts", today(days_ago)), field)
         answers: list[Any] = pipe.execute()
     receipts = []
     for answer in filter(None, answers):

@@ -10,8 +10,6 @@ from redis import Redis
 from worker.state.keys import Keys
 
 
-
-
 def latest_versions(redis: Redis, keys: Keys) -> Iterator[tuple[str, int]]:
     """(record id, latest version) of every remembered record; a record may come twice, with an older version too."""
     for key in redis.scan_iter(match=keys.name("known", "*").replace("{", "\\{").replace("}", "\\}"), count=1000):

