@@ -109,10 +109,10 @@ _FOREIGN = re.compile(
 _MONTH_NUMBER = re.compile(r"^[^\W\d_]{1,3},?\s*(\d{1,2})\s+(1[0-2]|[1-9])[月월]\s+")
 _EPOCH = re.compile(r"\d{9,10}(?:\.\d+)?|\d{12,13}")
 _NUMERIC_DAY_MONTH = re.compile(r"\b(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})\b")
-_RFC_822 = re.compile(
-    r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}[\s-][A-Za-z]{3,9}[\s-]\d{2,4}\s+\d{1,2}:\d{2}"
-)
+_RFC_822 = re.compile(r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}[\s-][A-Za-z]{3,9}[\s-]\d{2,4}\s+\d{1,2}:\d{2}")
 _TIME = re.compile(r"\d\s*:\s*\d{2}|\d\s*[ap]\.?m\b", re.IGNORECASE)
+# dateutil takes what is missing from a default, and wants it without zone to tell a zone that was read.
+_DEFAULTS = (datetime(2000, 1, 1), datetime(2004, 2, 2))  # noqa: DTZ001 - see above
 _LONGEST = 80
 """Characters; no written date is longer, and dateutil is slow on nonsense."""
 
@@ -132,9 +132,7 @@ def parse_date(value: object, received_at: datetime) -> Dated:
     first?), `date_incomplete`, `date_implausible` (before 1990), `date_in_future` (more than a day after
     `received_at`); all but the first give no date.
     """
-    text = (
-        value.isoformat() if isinstance(value, datetime) else str(value or "").strip()
-    )
+    text = value.isoformat() if isinstance(value, datetime) else str(value or "").strip()
     if not text:
         return Dated(None)
     return plausible(_read(text), received_at)
@@ -156,19 +154,18 @@ def _read(text: str) -> Dated:
     if len(text) > _LONGEST:
         return Dated(None, None, ("date_unreadable",))
     try:
-        if _EPOCH.fullmatch(text):
-            number = float(text)
-            seconds = number / 1000 if number > 1e11 else number
-            return Dated(datetime.fromtimestamp(seconds, UTC), "second")
-        if found := _ISO.fullmatch(text):
-            return _from_iso(found)
-        if found := _EAST_ASIAN.fullmatch(text):
-            return _from_east_asian(found)
-        if _RFC_822.match(text):
-            return _from_rfc_822(text)
-        return _from_words(_in_english(text))
+        for pattern, read in ((_EPOCH, _from_epoch), (_ISO, _from_iso), (_EAST_ASIAN, _from_east_asian)):
+            if found := pattern.fullmatch(text):
+                return read(found)
+        return _from_rfc_822(text) if _RFC_822.match(text) else _from_words(_in_english(text))
     except (ValueError, OverflowError, TypeError):
         return Dated(None, None, ("date_unreadable",))
+
+
+def _from_epoch(found: re.Match[str]) -> Dated:
+    """Ten digits are seconds, thirteen milliseconds."""
+    number = float(found.group())
+    return Dated(datetime.fromtimestamp(number / 1000 if number > 1e11 else number, UTC), "second")
 
 
 def _from_iso(found: re.Match[str]) -> Dated:
@@ -179,9 +176,7 @@ def _from_iso(found: re.Match[str]) -> Dated:
     if int(hour) > 24 or int(minute) > 59 or int(second or 0) > 60:
         raise ValueError(found.group())
     # Adding hours and seconds accepts 24:00 and the leap second :60, as ISO 8601 does.
-    moment = start + timedelta(
-        hours=int(hour), minutes=int(minute), seconds=int(second or 0)
-    )
+    moment = start + timedelta(hours=int(hour), minutes=int(minute), seconds=int(second or 0))
     precision: Precision = "minute" if second is None else "second"
     if zone is None:
         return Dated(moment, precision, ("date_without_zone",))
@@ -202,22 +197,16 @@ def _from_east_asian(found: re.Match[str]) -> Dated:
     start = datetime(int(year), int(month), int(day), tzinfo=UTC)
     if hour is None:
         return Dated(start, "day")
-    hours = int(hour) + (
-        12 if half in ("午後", "下午", "오후") and int(hour) < 12 else 0
-    )
+    hours = int(hour) + (12 if half in ("午後", "下午", "오후") and int(hour) < 12 else 0)
     if hours > 24 or int(minute) > 59:
         raise ValueError(found.group())
-    moment = start + timedelta(
-        hours=hours, minutes=int(minute), seconds=int(second or 0)
-    )
+    moment = start + timedelta(hours=hours, minutes=int(minute), seconds=int(second or 0))
     return Dated(moment, "second" if second else "minute", ("date_without_zone",))
 
 
 def _in_english(text: str) -> str:
     """`Lun, 05 janv. 2026 10:00` -> `05 Jan 2026 10:00`; unknown words are left alone."""
-    text = _MONTH_NUMBER.sub(
-        lambda found: f"{found[1]} {_MONTHS[int(found[2]) - 1][1]} ", text
-    )
+    text = _MONTH_NUMBER.sub(lambda found: f"{found[1]} {_MONTHS[int(found[2]) - 1][1]} ", text)
     found = _FOREIGN.fullmatch(text)
     if found is None:
         return text
@@ -252,12 +241,8 @@ def _from_words(text: str) -> Dated:
         return Dated(None, None, ("date_ambiguous",))
     day_first = bool(numeric and "." in numeric[0])
     # What is missing comes from the default: two defaults that differ show whether a part was missing.
-    first = dateutil_parser.parse(
-        text, default=datetime(2000, 1, 1), tzinfos=_zone, dayfirst=day_first
-    )
-    second = dateutil_parser.parse(
-        text, default=datetime(2004, 2, 2), tzinfos=_zone, dayfirst=day_first
-    )
+    first = dateutil_parser.parse(text, default=_DEFAULTS[0], tzinfos=_zone, dayfirst=day_first)
+    second = dateutil_parser.parse(text, default=_DEFAULTS[1], tzinfos=_zone, dayfirst=day_first)
     if first.date() != second.date():
         return Dated(None, None, ("date_incomplete",))
     if not _TIME.search(text):
@@ -267,11 +252,7 @@ def _from_words(text: str) -> Dated:
 
 def _zone(name: str | None, offset_seconds: int | None) -> tz.tzoffset | None:
     """What dateutil asks for each zone it reads; an unknown name is no zone."""
-    seconds = (
-        offset_seconds
-        if offset_seconds is not None
-        else _ZONES.get((name or "").upper())
-    )
+    seconds = offset_seconds if offset_seconds is not None else _ZONES.get((name or "").upper())
     return tz.tzoffset(name, seconds) if seconds is not None else None
 
 

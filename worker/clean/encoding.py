@@ -65,15 +65,9 @@ def decode(content: bytes, declared: str | None = None) -> Decoded:
     if wide is not None:
         return wide
     if b"\x00" in content:
-        raise Rejected(
-            "binary_content", "NUL bytes in what is neither UTF-16 nor UTF-32"
-        )
+        raise Rejected("binary_content", "NUL bytes in what is neither UTF-16 nor UTF-32")
     inside = html_body_declared_encoding(content[:4096])
-    labels = tuple(
-        label
-        for label in (declared, inside)
-        if label and not label.lower().startswith(_WIDE)
-    )
+    labels = tuple(label for label in (declared, inside) if label and not label.lower().startswith(_WIDE))
     said = labels[0] if labels else declared
     return (
         _seven_bit(content, said)
@@ -101,9 +95,7 @@ def _by_mark(content: bytes, declared: str | None) -> Decoded | None:
     warnings = ("malformed_characters",) if bad else ()
     if "\x00" in text:
         text, warnings = text.replace("\x00", ""), (*warnings, "nul_removed")
-    return Decoded(
-        text, Encoding(declared=declared, detected=found, used=found), warnings
-    )
+    return Decoded(text, Encoding(declared=declared, detected=found, used=found), warnings)
 
 
 def _zero_pattern(head: bytes) -> str | None:
@@ -130,9 +122,7 @@ def _seven_bit(content: bytes, declared: str | None) -> Decoded | None:
     for escape, name in _ISO_2022:
         if escape in content and (text := _strict(content, name)) is not None:
             return Decoded(text, Encoding(declared=declared, detected=name, used=name))
-    if (declared or "").lower() in ("hz", "hz-gb-2312") and (
-        text := _strict(content, "hz")
-    ) is not None:
+    if (declared or "").lower() in ("hz", "hz-gb-2312") and (text := _strict(content, "hz")) is not None:
         return Decoded(text, Encoding(declared=declared, used="hz"))
     return Decoded(
         content.decode("ascii"),
@@ -150,9 +140,7 @@ def _valid_utf8(content: bytes, declared: str | None) -> Decoded | None:
         "utf-8-sig",
     )
     warnings = ("encoding_declared_wrong",) if wrong else ()
-    return Decoded(
-        text, Encoding(declared=declared, detected="utf-8", used="utf-8"), warnings
-    )
+    return Decoded(text, Encoding(declared=declared, detected="utf-8", used="utf-8"), warnings)
 
 
 def _as_declared(content: bytes, labels: tuple[str, ...]) -> Decoded | None:
@@ -167,16 +155,16 @@ def _as_declared(content: bytes, labels: tuple[str, ...]) -> Decoded | None:
 
 
 def _mostly_utf8(content: bytes, declared: str | None) -> Decoded | None:
-    """UTF-8 with a few broken sequences: ten whole characters for each broken one; or, where UTF-8 is
-    declared, so few broken ones in so much ASCII that nothing else can be told from them.
+    """UTF-8 with a few broken sequences.
+
+    Ten whole characters for each broken one; or, where UTF-8 is declared, so few broken ones in so much
+    ASCII that no other encoding can be told from them.
     """
     text = content.decode("utf-8", "replace")
     broken = text.count(_REPLACEMENT)
     whole = len(text) - len(_ASCII.findall(text)) - broken
     said_utf8 = resolve_encoding(declared) == "utf-8" if declared else False
-    if whole < broken * (1 if said_utf8 else 10) and not (
-        said_utf8 and _is_noise(content, broken)
-    ):
+    if whole < broken * (1 if said_utf8 else 10) and not (said_utf8 and _is_noise(content, broken)):
         return None
     return Decoded(
         text,
@@ -209,11 +197,12 @@ def _detected(content: bytes, declared: str | None) -> Decoded:
 
 
 def _codec(label: str) -> str | None:
+    """A label only Python knows -> codec name; None for what is no encoding of text."""
     try:
-        info = codecs.lookup(label)
+        "".encode(label)
+        return codecs.lookup(label).name
     except (LookupError, ValueError):
         return None
-    return info.name if info._is_text_encoding else None
 
 
 def _strict(content: bytes, name: str) -> str | None:

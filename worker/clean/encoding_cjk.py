@@ -49,9 +49,7 @@ def detect_cjk(content: bytes) -> str | None:
     best, best_share = None, 0.0
     for layout in _LAYOUTS:
         share = _share_of_common(sample, layout)
-        if share > best_share + (_MARGIN if best else 0.0) and _decodes(
-            content, layout.codec
-        ):
+        if share > best_share + (_MARGIN if best else 0.0) and _decodes(content, layout.codec):
             best, best_share = layout.codec, share
     return best if best_share >= _CLEARLY else None
 

@@ -44,10 +44,8 @@ _NEVER_NESTED = frozenset(
         "dd",
     ]
 )
-_MARKUP = re.compile(
-    r"<(?:/?[a-zA-Z][^<>]*|!--)>?|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]{2,31});"
-)
-_ELEMENT = re.compile(r"</?[a-zA-Z][^<>]*>")
+_MARKUP = re.compile(r"<(?:/?[a-zA-Z][^<>]*|!--)>?|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]{2,31});")
+_ELEMENT = re.compile(r"</?[a-zA-Z][^<>]*>|<!--")
 _BLOCKS = frozenset(
     [
         "address",
@@ -235,9 +233,7 @@ def html_to_text(markup: str) -> str:
     prepared = re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]", "", markup)
     parser = lxml.html.HTMLParser(encoding="utf-8", huge_tree=True)
     try:
-        root = lxml.html.document_fromstring(
-            f"<div>{prepared}</div>".encode(), parser=parser
-        )
+        root = lxml.html.document_fromstring(f"<div>{prepared}</div>".encode(), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError):
         return clean_text(unescape(_ELEMENT.sub(" ", prepared)))
     return element_text(root)
@@ -256,9 +252,7 @@ def element_text(root: lxml.html.HtmlElement) -> str:
             if skipping is None and name in _SKIPPED:
                 skipping = node
             if skipping is None:
-                pieces.append(
-                    "\n\n" if name in _BLOCKS else "\n" if name == "br" else ""
-                )
+                pieces.append("\n\n" if name in _BLOCKS else "\n" if name == "br" else "")
                 pieces.append(_flat(node.text) if name != "pre" else node.text or "")
             continue
         if skipping is None and name in _BLOCKS:
@@ -269,9 +263,7 @@ def element_text(root: lxml.html.HtmlElement) -> str:
     return clean_text("".join(pieces))
 
 
-def _add_tail(
-    pieces: list[str], node: etree._Element, root: etree._Element, skipping: object
-) -> None:
+def _add_tail(pieces: list[str], node: etree._Element, root: etree._Element, skipping: object) -> None:
     if skipping is None and node is not root:
         pieces.append(_flat(node.tail))
 

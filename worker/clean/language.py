@@ -20,7 +20,7 @@ _SURE = 0.9
 _GUESS = 0.2
 """Confidence below which a language is a guess among hundreds, and none is given."""
 
-_TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|\d{3}))?")
+_TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|\d{3}))?(?![A-Za-z\d])")
 _NO_LANGUAGE = {"und", "mul", "zxx", "mis"}
 
 

@@ -92,10 +92,8 @@ _NO_NAME_WORD = re.compile(
     r"bureau chief|columnist|reporter|guest|press release|news|online|tv|magazine)\b",
     re.IGNORECASE,
 )
-_NO_NAME = re.compile(
-    r"[@<>{}\[\]=\d]|https?:|www\.|\.(?:com|org|net)\b", re.IGNORECASE
-)
-_EMAIL = re.compile(r"[(<]?\b[^\s()<>@]+@[^\s()<>@]+\.[A-Za-z]{2,}\b[)>]?")
+_NO_NAME = re.compile(r"[@<>{}\[\]=\d]|https?:|www\.|\.(?:com|org|net)\b", re.IGNORECASE)
+_ADDRESS = re.compile(r"https?://\S+|[(<]?\b[^\s()<>@]+@[^\s()<>@]+\.[A-Za-z]{2,}\b[)>]?")
 _LONGEST_NAME_CHARACTERS, _MOST_WORDS = 60, 6
 _MOST_NAMES = 50
 
@@ -112,19 +110,15 @@ def parse_byline(text: str, role: str | None = None) -> Byline:
 
     `role` is given to each person.
     """
-    line = BYLINE_PREFIX.sub("", _EMAIL.sub(" ", clean_line(text)).strip())
+    line = BYLINE_PREFIX.sub("", _ADDRESS.sub(" ", clean_line(text)).strip())
     people: dict[str, Person] = {}
     provider: str | None = None
-    for part in _BETWEEN_NAMES.split(line.replace("(", ",").replace(")", ","))[
-        :_MOST_NAMES
-    ]:
+    for part in _BETWEEN_NAMES.split(line.replace("(", ",").replace(")", ","))[:_MOST_NAMES]:
         name = BYLINE_PREFIX.sub("", part.strip(" .:-–—|•·*\"'“”"))
         if is_agency(name):
             provider = provider or name
         elif is_person_name(name):
-            people.setdefault(
-                name.casefold(), Person(name=_natural_case(name), role=role)
-            )
+            people.setdefault(name.casefold(), Person(name=_natural_case(name), role=role))
     return Byline(tuple(people.values()), provider)
 
 
@@ -135,16 +129,9 @@ def is_agency(name: str) -> bool:
 
 def is_person_name(name: str) -> bool:
     """Whether a text could be a person's name: no address, no number, no role, not a sentence."""
-    if (
-        not 2 <= len(name) <= _LONGEST_NAME_CHARACTERS
-        or len(name.split()) > _MOST_WORDS
-    ):
+    if not 2 <= len(name) <= _LONGEST_NAME_CHARACTERS or len(name.split()) > _MOST_WORDS:
         return False
-    return (
-        bool(re.search(r"[^\W\d_]", name))
-        and not _NO_NAME.search(name)
-        and not _NO_NAME_WORD.search(name)
-    )
+    return bool(re.search(r"[^\W\d_]", name)) and not _NO_NAME.search(name) and not _NO_NAME_WORD.search(name)
 
 
 def _natural_case(name: str) -> str:

@@ -81,8 +81,10 @@ def absolute_url(url: str | None, base: str | None = None) -> str | None:
 
 
 def canonical_url(url: str | None, base: str | None = None) -> str | None:
-    """A link -> its canonical form: host in lower case and without default port, no user, no fragment,
-    no tracking parameters, parameters sorted. None for what is no http(s) URL.
+    """A link -> its canonical form; None for what is no http(s) URL.
+
+    Host in lower case and without default port, no user, no fragment, no tracking parameters, the other
+    parameters sorted.
     """
     absolute = absolute_url(url, base)
     if absolute is None:
@@ -108,14 +110,8 @@ def is_site_root(url: str) -> bool:
 
 def _without_tracking(url: str) -> str:
     names = {pair.partition("=")[0] for pair in urlsplit(url).query.split("&")}
-    tracking = [
-        name
-        for name in names
-        if name.lower() in _TRACKING or name.lower().startswith(_TRACKING_PREFIXES)
-    ]
-    return (
-        url_query_cleaner(url, tracking, remove=True, unique=False) if tracking else url
-    )
+    tracking = [name for name in names if name.lower() in _TRACKING or name.lower().startswith(_TRACKING_PREFIXES)]
+    return url_query_cleaner(url, tracking, remove=True, unique=False) if tracking else url
 
 
 def _settle(url: str) -> str | None:

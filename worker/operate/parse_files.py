@@ -104,9 +104,7 @@ def _read(path: Path, document_bytes: int) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise Failed("unreadable", "not a regular file")
         if status.st_size > document_bytes:
-            raise Rejected(
-                "too_large", f"{status.st_size} bytes, the limit is {document_bytes}"
-            )
+            raise Rejected("too_large", f"{status.st_size} bytes, the limit is {document_bytes}")
         return path.read_bytes()
     except OSError as error:
         raise Failed("unreadable", str(error)) from error
@@ -134,18 +132,14 @@ def _parse_in_time(document: Document, seconds: float) -> list[Article | Refusal
         return [parse_error(error, document.member)]
 
 
-def _parse_in_processes(
-    files: Iterator[Path], jobs: int, parse_seconds: float, document_bytes: int
-) -> Iterator[Line]:
+def _parse_in_processes(files: Iterator[Path], jobs: int, parse_seconds: float, document_bytes: int) -> Iterator[Line]:
     """Lines in the order of the files; a pool that broke is replaced and its files are tried one by one."""
     pool = _pool(jobs)
     try:
         waiting: list[tuple[Path, Future[list[Line]]]] = []
         while True:
             for file in islice(files, jobs * _AHEAD - len(waiting)):
-                waiting.append(
-                    (file, pool.submit(parse_file, file, parse_seconds, document_bytes))
-                )
+                waiting.append((file, pool.submit(parse_file, file, parse_seconds, document_bytes)))  # noqa: PERF401
             if not waiting:
                 return
             file, future = waiting[0]

@@ -43,9 +43,7 @@ def parse_document(document: Document, content: bytes) -> list[Article | Refusal
         raise
     except Exception as error:  # noqa: BLE001 - a parser's bug must cost this one only
         return [parse_error(error, document.member)]
-    return found or [
-        refusal(Rejected("no_article", "nothing was found"), document.member)
-    ]
+    return found or [refusal(Rejected("no_article", "nothing was found"), document.member)]
 
 
 def _parse(document: Document, content: bytes) -> Iterator[Article | Refusal]:
@@ -61,11 +59,5 @@ def _parse(document: Document, content: bytes) -> Iterator[Article | Refusal]:
     parser = PARSERS.get(media_type)
     if parser is None:
         raise Rejected("unsupported_format", f"no parser for {media_type} yet")
-    for item in parser(
-        content, msgspec.structs.replace(document, media_type=media_type)
-    ):
-        yield (
-            item
-            if item.member is not None
-            else msgspec.structs.replace(item, member=document.member)
-        )
+    for item in parser(content, msgspec.structs.replace(document, media_type=media_type)):
+        yield (item if item.member is not None else msgspec.structs.replace(item, member=document.member))

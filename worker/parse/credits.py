@@ -35,10 +35,14 @@ _CREDITS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         (
-            r"^[(\[]?(?P<names>.{3,150}?) (?:also )?contributed(?: reporting)?(?: to (?:this|the) (?:report|story|article))?"
+            r"^[(\[]?(?P<names>.{3,150}?) (?:also )?contributed(?: reporting)?"
+            r"(?: to (?:this|the) (?:report|story|article))?"
             r"(?: from [^,.;]{2,40})?(?: (?:for|of) (?P<source>[^.;]{2,60}?))?[.)\]]*$"
         ),
-        r"^[(\[]?(?:Additional )?reporting by (?P<names>[^;.]{3,150})(?:[;.]\s*(?:additional reporting|writing|editing) by .*)?$",
+        (
+            r"^[(\[]?(?:Additional )?reporting by (?P<names>[^;.]{3,150})"
+            r"(?:[;.]\s*(?:additional reporting|writing|editing) by .*)?$"
+        ),
         r"^(?:Mitarbeit|Mitwirkung)\s*:\s*(?P<names>.{3,150})$",
         r"^(?P<names>.{3,150}?) (?:a|ont) contribué à (?:cet article|ce reportage)(?: pour (?P<source>.{2,60}?))?\.?$",
         (
@@ -47,9 +51,7 @@ _CREDITS = tuple(
         ),
     )
 )
-_PLACE_IN_NAMES = re.compile(
-    r"\s+(?:in|from|aus|à|en)\s+[A-ZÀ-Þ][^,;&]*?(?=,|;|&| and | und | et | y |$)"
-)
+_PLACE_IN_NAMES = re.compile(r"\s+(?:in|from|aus|à|en)\s+[A-ZÀ-Þ][^,;&]*?(?=,|;|&| and | und | et | y |$)")
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec)[a-z]*\.?"
 _DATELINE = re.compile(
     r"^(?P<dateline>(?P<place>[A-ZÀ-Þ][^\W\d_]*(?:[ .,'’/-]+[^\W\d_]+){0,6}\.?)"
@@ -84,9 +86,7 @@ def credit_line(paragraph: str) -> Credit | None:
             continue
         names = _PLACE_IN_NAMES.sub("", found["names"])
         byline = parse_byline(names, role="contributor")
-        if byline.people and all(
-            len(person.name.split()) <= 5 for person in byline.people
-        ):
+        if byline.people and all(len(person.name.split()) <= 5 for person in byline.people):
             source = found.groupdict().get("source")
             return Credit(byline, source.strip() if source else None)
     return None
@@ -95,9 +95,7 @@ def credit_line(paragraph: str) -> Credit | None:
 def split_trailer(paragraph: str) -> tuple[str, str | None]:
     """A paragraph -> (what precedes its syndication trailer, the site named there or None)."""
     for pattern in _TRAILERS:
-        found = pattern.search(
-            paragraph, max(0, len(paragraph) - _LONGEST_TRAILER - 260)
-        )
+        found = pattern.search(paragraph, max(0, len(paragraph) - _LONGEST_TRAILER - 260))
         if found is not None and _is_source(found["source"]):
             return paragraph[: found.start()].rstrip(), found["source"].strip()
     return paragraph, None
@@ -116,9 +114,7 @@ def split_dateline(paragraph: str) -> Dateline | None:
     city = re.split(r"[,/]", found["place"])[0]
     if not named and (not city.isupper() or len(city) < 3):
         return None
-    return Dateline(
-        found["dateline"], agency if named else None, paragraph[found.start("rest") :]
-    )
+    return Dateline(found["dateline"], agency if named else None, paragraph[found.start("rest") :])
 
 
 def _is_source(text: str) -> bool:

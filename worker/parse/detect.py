@@ -149,9 +149,7 @@ def refuse_entities(content: bytes) -> None:
         raise Rejected("entity_declaration")
 
 
-def detect_media_type(
-    content: bytes, declared: str | None = None, name: str | None = None
-) -> str:
+def detect_media_type(content: bytes, declared: str | None = None, name: str | None = None) -> str:
     """Bytes, the type HTTP declared and a file name or URL -> media type, in lower case.
 
     Never fails: what is nothing known is `text/plain` or `application/octet-stream`.
@@ -165,7 +163,7 @@ def detect_media_type(
     found = _structured(head, content, said, named)
     if found is not None:
         return found
-    if _is_binary(content, head):
+    if _is_binary(content):
         return BINARY
     for hint in (said, named):
         if hint in (HTML, JSON, JSON_LINES, CSV):
@@ -173,25 +171,18 @@ def detect_media_type(
     return TEXT
 
 
-def _structured(
-    head: str, content: bytes, said: str | None, named: str | None
-) -> str | None:
+def _structured(head: str, content: bytes, said: str | None, named: str | None) -> str | None:
     start = head.lstrip("\ufeff \t\r\n\x00")
     if start.startswith("<"):
         return _markup_type(start, said or named)
-    if start.startswith("{\\rtf"):
-        return "application/rtf"
     if start.startswith(("{", "[")):
-        return _json_type(start, said, named)
-    if start.startswith("From ") and _MAIL_HEADER.match(start.partition("\n")[2]):
-        return MBOX
-    if mail := _mail_type(start):
+        return "application/rtf" if start.startswith("{\\rtf") else _json_type(start, said, named)
+    mail = _mail_type(start)
+    if mail is not None:
         return mail
     if _FEED_LATE.search(head[:4096]):
         return FEED
-    if _WIRE_CONTROLS.search(content[:200]) and b"\x00" not in content[:200]:
-        return WIRE_TEXT
-    return None
+    return WIRE_TEXT if _WIRE_CONTROLS.search(content[:200]) and b"\x00" not in content[:200] else None
 
 
 def _readable_head(content: bytes) -> str:
@@ -216,9 +207,7 @@ def _markup_type(start: str, hint: str | None) -> str:
     doctype, root = _root(start)
     if doctype == "html" or root in ("html", "xhtml"):
         return HTML
-    if root in _FEED_ROOTS:
-        return FEED
-    if doctype in ("rss", "rdf"):
+    if root in _FEED_ROOTS or doctype in ("rss", "rdf"):
         return FEED
     if start.startswith("<?xml"):
         return XML
@@ -226,7 +215,11 @@ def _markup_type(start: str, hint: str | None) -> str:
         return HTML
     if _FEED_LATE.search(start[:4096]):
         return FEED
-    if doctype and doctype not in (root, None):
+    return _other_markup(doctype, root, hint)
+
+
+def _other_markup(doctype: str | None, root: str | None, hint: str | None) -> str:
+    if doctype and doctype != root:
         return SGML
     return XML if root else hint or TEXT
 
@@ -238,18 +231,12 @@ def _root(start: str) -> tuple[str | None, str | None]:
         position = found.end()
     doctype = _DOCTYPE.search(start[:position])
     element = _ELEMENT.match(start, position)
-    return doctype[1].lower() if doctype else None, element[
-        1
-    ].lower() if element else None
+    return doctype[1].lower() if doctype else None, element[1].lower() if element else None
 
 
 def _json_type(start: str, said: str | None, named: str | None) -> str | None:
     if said in (JSON, JSON_FEED):
-        return (
-            JSON_FEED
-            if '"https://jsonfeed.org/version/' in start.replace("\\/", "/")
-            else JSON
-        )
+        return JSON_FEED if '"https://jsonfeed.org/version/' in start.replace("\\/", "/") else JSON
     if JSON_LINES in (said, named):
         return JSON_LINES
     if re.match(r'[{\[]\s*(?:["{\[\]}\d]|true|false|null|-)', start) is None:
@@ -257,15 +244,15 @@ def _json_type(start: str, said: str | None, named: str | None) -> str | None:
     if "jsonfeed.org/version/" in start[:4096].replace("\\/", "/"):
         return JSON_FEED
     lines = [line for line in start.split("\n")[:-1] if line.strip()][:5]
-    if len(lines) >= 2 and all(
-        line.startswith("{") and line.rstrip().endswith("}") for line in lines
-    ):
+    if len(lines) >= 2 and all(line.startswith("{") and line.rstrip().endswith("}") for line in lines):
         return JSON_LINES
     return JSON
 
 
 def _mail_type(start: str) -> str | None:
-    """Header lines up to the first blank one, two of them known to mail."""
+    """Header lines up to the first blank one, two of them known to mail; mbox begins with a line of its own."""
+    if start.startswith("From ") and _MAIL_HEADER.match(start.partition("\n")[2]):
+        return MBOX
     lines = start.splitlines()
     if lines and lines[0].strip().isdigit():
         # Apple's .emlx puts the length of the mail on a line of its own before it.
@@ -285,13 +272,13 @@ def _mail_type(start: str) -> str | None:
     return MHTML if "snapshot-content-location" in names else MAIL
 
 
-def _is_binary(content: bytes, head: str) -> bool:
+def _is_binary(content: bytes) -> bool:
     """Whether bytes are no text in any encoding: control characters that no text has."""
     sample = content[:_HEAD_BYTES]
     if b"\x00" in sample:
         return not _looks_wide(sample)
     controls = sum(byte < 9 or 13 < byte < 27 or 27 < byte < 32 for byte in sample)
-    return controls > len(sample) // 100
+    return controls > max(3, len(sample) // 50)
 
 
 def _looks_wide(sample: bytes) -> bool:

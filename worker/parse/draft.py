@@ -37,7 +37,7 @@ class Draft:
 
     def set(self, name: str, value: Any, origin: str) -> bool:
         """Set a field that is not set yet; empty values are passed over. Returns whether it was set."""
-        if name in self.fields or value is None or value == () or value == "":
+        if name in self.fields or value in (None, (), ""):
             return False
         self.fields[name] = value
         self.provenance[name] = origin
@@ -56,9 +56,7 @@ class Draft:
     def set_terms(self, name: str, terms: Iterable[str], origin: str) -> bool:
         """Set a field of several words (keywords, sections, places): cleaned, each once."""
         cleaned = (clean_line(term)[:200] for term in terms)
-        return self.set(
-            name, tuple(dict.fromkeys(term for term in cleaned if term)), origin
-        )
+        return self.set(name, tuple(dict.fromkeys(term for term in cleaned if term)), origin)
 
     def set_published(self, value: object, origin: str) -> bool:
         """Set published_at from a date as found; doubts become warnings, a doubtful date sets nothing."""
@@ -84,19 +82,11 @@ class Draft:
         self.warn(*(f"updated_{code}" for code in dated.warnings))
         return self.set("updated_at", dated.at, origin)
 
-    def set_authors(
-        self, names: Iterable[str], origin: str, role: str | None = None
-    ) -> bool:
+    def set_authors(self, names: Iterable[str], origin: str, role: str | None = None) -> bool:
         """Set authors (and provider, where an agency is named) from bylines or lists of names."""
         bylines = [parse_byline(name, role) for name in names if name]
-        people = {
-            person.name.casefold(): person
-            for byline in bylines
-            for person in byline.people
-        }
-        provider = next(
-            (byline.provider for byline in bylines if byline.provider), None
-        )
+        people = {person.name.casefold(): person for byline in bylines for person in byline.people}
+        provider = next((byline.provider for byline in bylines if byline.provider), None)
         self.set("provider", provider, origin)
         return self.set("authors", tuple(people.values()), origin)
 
@@ -104,17 +94,13 @@ class Draft:
         """Add people named elsewhere (a credit line) after those already known."""
         known: tuple[Person, ...] = self.fields.get("authors", ())
         names = {person.name.casefold() for person in known}
-        fresh = tuple(
-            person for person in byline.people if person.name.casefold() not in names
-        )
+        fresh = tuple(person for person in byline.people if person.name.casefold() not in names)
         if fresh:
             self.fields["authors"] = known + fresh
             self.provenance.setdefault("authors", origin)
         self.set("provider", byline.provider, origin)
 
-    def set_link(
-        self, name: str, url: str | None, origin: str, base: str | None = None
-    ) -> bool:
+    def set_link(self, name: str, url: str | None, origin: str, base: str | None = None) -> bool:
         """Set a field to an absolute http(s) URL; anything else is passed over with a warning."""
         if not url or not url.strip():
             return False
@@ -125,20 +111,14 @@ class Draft:
 
     def warn(self, *codes: str) -> None:
         """Note doubts, each once."""
-        self.warnings.extend(
-            code for code in dict.fromkeys(codes) if code not in self.warnings
-        )
+        self.warnings.extend(code for code in dict.fromkeys(codes) if code not in self.warnings)
 
-    def finish(
-        self, parser: str, method: str | None = None, member: int | str | None = None
-    ) -> Article:
+    def finish(self, parser: str, method: str | None = None, member: int | str | None = None) -> Article:
         """The frozen article. Raises Rejected `no_article` where there is neither headline nor body."""
         headline, body = self.fields.get("headline"), self.fields.get("body_text", "")
         if not headline and not body:
             raise Rejected("no_article")
-        self._finish_language(
-            f"{headline or ''}\n{self.fields.get('abstract', '') if not body else body}".strip()
-        )
+        self._finish_language(f"{headline or ''}\n{body or self.fields.get('abstract', '')}".strip())
         self._finish_urls()
         return Article(
             **self.fields,
@@ -159,9 +139,7 @@ class Draft:
     def _finish_urls(self) -> None:
         given = self.fields.get("canonical_url") or self.fields.get("url")
         canonical = canonical_url(given)
-        origin = (
-            self.provenance.get("canonical_url") or self.provenance.get("url") or "url"
-        )
+        origin = self.provenance.get("canonical_url") or self.provenance.get("url") or "url"
         self.fields.pop("canonical_url", None)
         self.set("canonical_url", canonical, origin)
         if canonical and is_site_root(canonical):

@@ -53,15 +53,11 @@ class EntrySet:
             media_type,
             feed.as_record(),
         )
-        self._names = [
-            (guid, canonical_url(link) if link else None) for guid, link in names
-        ]
+        self._names = [(guid, canonical_url(link) if link else None) for guid, link in names]
         self._guids = Counter(guid for guid, _ in self._names if guid)
         self._links = Counter(link for _, link in self._names if link)
 
-    def read(
-        self, read_entry: Callable[[int, Draft], Article]
-    ) -> Iterator[Article | Refusal]:
+    def read(self, read_entry: Callable[[int, Draft], Article]) -> Iterator[Article | Refusal]:
         """Articles and refusals in order; only the wanted one where the document names a member.
 
         A feed without entries gives one refusal `no_entries` that holds the feed's facts.
@@ -81,9 +77,7 @@ class EntrySet:
                 continue
             yield self._read_one(index, read_entry)
 
-    def _read_one(
-        self, index: int, read_entry: Callable[[int, Draft], Article]
-    ) -> Article | Refusal:
+    def _read_one(self, index: int, read_entry: Callable[[int, Draft], Article]) -> Article | Refusal:
         try:
             article = read_entry(index, Draft(self._document, self._media_type))
         except Rejected as error:

@@ -23,9 +23,7 @@ from worker.parse.draft import Draft
 from worker.parse.entries import EntrySet, FeedFacts
 
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
-_XML_TAG = re.compile(
-    r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<(/?)[A-Za-z_][^<>]*?(/?)>", re.DOTALL
-)
+_XML_TAG = re.compile(r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<(/?)[A-Za-z_][^<>]*?(/?)>", re.DOTALL)
 _BARE_AMPERSAND = re.compile(
     r"<!\[CDATA\[.*?\]\]>|<!--.*?-->|(&)(?!#[0-9]{1,7};|#[xX][0-9a-fA-F]{1,6};|[a-zA-Z][a-zA-Z0-9]{1,30};)",
     re.DOTALL,
@@ -49,12 +47,7 @@ def parse_feed(content: bytes, document: Document) -> Iterator[Article | Refusal
     _refuse_hostile(text)
     parsed = _feedparser(text, document)
     entries = list(parsed.entries)
-    if (
-        not entries
-        and _ITEM.search(text) is None
-        and not parsed.get("version")
-        and not parsed.feed
-    ):
+    if not entries and _ITEM.search(text) is None and not parsed.get("version") and not parsed.feed:
         raise Rejected(
             "malformed_feed",
             str(parsed.get("bozo_exception") or "no feed can be read from it")[:300],
@@ -67,12 +60,8 @@ def parse_feed(content: bytes, document: Document) -> Iterator[Article | Refusal
     names = [(entry.get("id") or None, entry.get("link") or None) for entry in entries]
     doubts = ("feed_not_well_formed",) if parsed.get("bozo") else ()
     entry_set = EntrySet(document, "application/feed+xml", facts, names)
-    for item in entry_set.read(
-        lambda index, draft: _read_entry(entries[index], parsed.feed, draft, decoded)
-    ):
-        if isinstance(item, Article):
-            item = msgspec.structs.replace(item, warnings=item.warnings + doubts)
-        yield item
+    for item in entry_set.read(lambda index, draft: _read_entry(entries[index], parsed.feed, draft, decoded)):
+        yield msgspec.structs.replace(item, warnings=item.warnings + doubts) if isinstance(item, Article) else item
 
 
 def _refuse_hostile(text: str) -> None:
@@ -89,7 +78,7 @@ def _refuse_hostile(text: str) -> None:
 
 
 def _feedparser(text: str, document: Document) -> Any:
-    """feedparser's result. Markup is sanitised by us where it is kept, which is four times faster."""
+    """Feedparser's result. Markup is sanitised by us where it is kept, which is four times faster."""
     headers = {"content-type": "application/xml; charset=utf-8"}
     if document.http is not None:
         headers["content-location"] = document.http.url
@@ -109,9 +98,7 @@ def _read_entry(entry: Any, feed: Any, draft: Draft, decoded: Decoded) -> Articl
     draft.warn(*decoded.warnings)
     draft.set_text("guid", entry.get("id"), "feed")
     draft.set_link("url", entry.get("link"), "feed", feed.get("link"))
-    draft.set_text(
-        "headline", _plain(entry.get("title"), entry.get("title_detail")), "feed"
-    )
+    draft.set_text("headline", _plain(entry.get("title"), entry.get("title_detail")), "feed")
     _set_texts(entry, feed, draft)
     _set_people(entry, draft)
     _set_published(entry, draft)
@@ -128,9 +115,7 @@ def _read_entry(entry: Any, feed: Any, draft: Draft, decoded: Decoded) -> Articl
         _plain(source.get("title"), source.get("title_detail")),
         "feed",
     )
-    draft.declared_language = (
-        entry.get("language") or _language_of_texts(entry) or feed.get("language")
-    )
+    draft.declared_language = entry.get("language") or _language_of_texts(entry) or feed.get("language")
     return draft.finish("feed", "feedparser")
 
 
@@ -159,11 +144,7 @@ def _set_texts(entry: Any, feed: Any, draft: Draft) -> None:
     if not (body or "").strip():
         body, full = summary, False
     draft.set_text("body_text", body, "feed")
-    source = (
-        best
-        if best and best["value"]
-        else {"value": entry.get("summary") or "", **summary_detail}
-    )
+    source = best if best and best["value"] else {"value": entry.get("summary") or "", **summary_detail}
     if _is_markup(source["value"], source):
         draft.set("body_html", sanitize(source["value"], base), "feed")
     if summary != body:
@@ -172,9 +153,7 @@ def _set_texts(entry: Any, feed: Any, draft: Draft) -> None:
 
 
 def _set_people(entry: Any, draft: Draft) -> None:
-    details = [
-        person.get("name") for person in entry.get("authors", ()) if person.get("name")
-    ]
+    details = [person.get("name") for person in entry.get("authors", ()) if person.get("name")]
     names = details or ([entry["author"]] if entry.get("author") else [])
     draft.set_text("byline", entry.get("author") or ", ".join(names), "feed")
     draft.set_authors(names, "feed")
@@ -190,11 +169,7 @@ def _set_published(entry: Any, draft: Draft) -> None:
         if not value:
             continue
         read = parse_date(value, draft.document.received_at)
-        if (
-            read.at is None
-            and "date_unreadable" in read.warnings
-            and (moment := _moment(entry.get(f"{name}_parsed")))
-        ):
+        if read.at is None and "date_unreadable" in read.warnings and (moment := _moment(entry.get(f"{name}_parsed"))):
             read = Dated(moment, "second")
         if draft.set_published_read(read, "feed"):
             if name != "published":

@@ -74,11 +74,7 @@ def parse_html(content: bytes, document: Document) -> Iterator[Article]:
     Raises Rejected `empty_document`, `binary_content`, `too_large`, or `no_article` for a page without text.
     """
     doubts: tuple[str, ...] = ()
-    if (
-        b"\x00" in content
-        and not content.startswith((b"\xff\xfe", b"\xfe\xff"))
-        and b"<\x00" not in content[:512]
-    ):
+    if b"\x00" in content and not content.startswith((b"\xff\xfe", b"\xfe\xff")) and b"<\x00" not in content[:512]:
         # HTML drops NUL characters (HTML standard, 13.2.5), and pages with a few of them exist.
         content, doubts = content.replace(b"\x00", b""), ("nul_removed",)
     decoded = decode(content, document.encoding_declared)
@@ -103,13 +99,9 @@ def read_page(markup: str, draft: Draft) -> Article:
 
 
 def _tree(markup: str) -> lxml.html.HtmlElement:
-    parser = lxml.html.HTMLParser(
-        encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True
-    )
+    parser = lxml.html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
     try:
-        tree = lxml.html.document_fromstring(
-            _DECLARATION.sub("", markup).encode(), parser=parser
-        )
+        tree = lxml.html.document_fromstring(_DECLARATION.sub("", markup).encode(), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError) as error:
         raise Rejected("no_article", "markup without any element") from error
     return tree
@@ -136,14 +128,14 @@ def _set_facts(draft: Draft, found: Metadata) -> None:
     )
     for node in found.articles[:3]:
         json_ld.read_facts(node, draft)
-    _set_meta_facts(draft, found, base)
+    _set_meta_facts(draft, found)
 
 
 def _json_ld_link(found: Metadata) -> str | None:
     return next(filter(None, map(json_ld.link_of, found.articles)), None)
 
 
-def _set_meta_facts(draft: Draft, found: Metadata, base: str | None) -> None:
+def _set_meta_facts(draft: Draft, found: Metadata) -> None:
     draft.set_text(
         "abstract",
         found.first("og:description", "description", "twitter:description"),
@@ -156,11 +148,7 @@ def _set_meta_facts(draft: Draft, found: Metadata, base: str | None) -> None:
     draft.set_updated(found.first(*_UPDATED), "meta")
     draft.set_text("source_name", found.first("og:site_name"), "og")
     draft.set_terms("sections", found.all("article:section"), "meta")
-    keywords = (
-        part
-        for value in found.all("article:tag", "news_keywords", "keywords")
-        for part in value.split(",")
-    )
+    keywords = (part for value in found.all("article:tag", "news_keywords", "keywords") for part in value.split(","))
     draft.set_terms("keywords", keywords, "meta")
     free = {"metered": False, "locked": False, "premium": False, "free": True}
     draft.set(
@@ -181,9 +169,7 @@ def _set_visible_facts(draft: Draft, tree: lxml.html.HtmlElement) -> None:
     """Author and day as trafilatura and htmldate find them in the visible page, where nothing was declared."""
     if "authors" in draft.fields and "published_at" in draft.fields:
         return
-    visible = extract_metadata(
-        tree, default_url=draft.fields.get("url"), date_config=_DATE_SEARCH
-    )
+    visible = extract_metadata(tree, default_url=draft.fields.get("url"), date_config=_DATE_SEARCH)
     draft.set_authors((visible.author or "").split(";"), "text")
     if draft.set_published(visible.date, "text"):
         draft.warn("date_from_page_text")
@@ -232,14 +218,14 @@ def _without_head(text: str, draft: Draft) -> str:
 
 
 def _extracted_text(extracted: Any) -> str:
-    """trafilatura's body tree -> paragraphs apart by a blank line (its own text knows only line ends)."""
+    """Trafilatura's body tree -> paragraphs apart by a blank line (its own text knows only line ends)."""
     if extracted is None:
         return ""
     return clean_text("\n\n".join((extracted.text or "").split("\n")))
 
 
 def _set_body_html(draft: Draft, body: Any) -> None:
-    """trafilatura's body tree (its own element names) -> safe HTML."""
+    """Trafilatura's body tree (its own element names) -> safe HTML."""
     if body is None:
         return
     names = {

@@ -31,12 +31,7 @@ class Metadata(msgspec.Struct, frozen=True):
     def first(self, *names: str) -> str | None:
         """The first value of the first of these names that is there."""
         return next(
-            (
-                value
-                for name in names
-                for value in self.meta.get(name, ())
-                if value.strip()
-            ),
+            (value for name in names for value in self.meta.get(name, ()) if value.strip()),
             None,
         )
 
@@ -48,12 +43,8 @@ class Metadata(msgspec.Struct, frozen=True):
 def read_metadata(tree: lxml.html.HtmlElement) -> Metadata:
     """A parsed page -> its metadata."""
     scripts = tree.xpath("//script[contains(@type, 'ld+json')]/text()")[:_MAX_SCRIPTS]
-    nodes = tuple(
-        node for script in scripts for node in find_articles(load_json_ld(script))
-    )
-    headings = (
-        clean_line(element_text(heading)) for heading in tree.xpath("//h1")[:10]
-    )
+    nodes = tuple(node for script in scripts for node in find_articles(load_json_ld(script)))
+    headings = (clean_line(element_text(heading)) for heading in tree.xpath("//h1")[:10])
     return Metadata(
         meta=_meta(tree),
         articles=nodes,
@@ -83,9 +74,7 @@ def choose_headline(found: Metadata) -> tuple[str, str] | None:
     )
     page = title.casefold()
     for heading in found.headings:
-        if len(heading) > 8 and (
-            heading.casefold() in page or heading in said or heading == open_graph
-        ):
+        if len(heading) > 8 and (heading.casefold() in page or heading in said or heading == open_graph):
             return heading, "h1"
     for text, origin in ((next(filter(None, said), ""), "json-ld"), (open_graph, "og")):
         if text:

@@ -70,10 +70,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "keywords": ("keywords", "tags", "topics"),
     "image": ("image", "image_url", "top_image", "lead_image"),
 }
-_KEYS = {
-    field: tuple(name.replace("_", "") for name in names)
-    for field, names in _NAMES.items()
-}
+_KEYS = {field: tuple(name.replace("_", "") for name in names) for field, names in _NAMES.items()}
 
 
 def parse_json(content: bytes, document: Document) -> Iterator[Article | Refusal]:
@@ -87,14 +84,10 @@ def parse_json(content: bytes, document: Document) -> Iterator[Article | Refusal
     if any("@context" in node or "@graph" in node or "@type" in node for node in nodes):
         articles = list(json_ld.find_articles(value))
         if articles:
-            yield _from_json_ld(
-                articles[0], Draft(document, "application/ld+json", encoding)
-            )
+            yield _from_json_ld(articles[0], Draft(document, "application/ld+json", encoding))
             return
     if not nodes or not all(map(is_article, nodes)):
-        raise Rejected(
-            "unsupported_format", "JSON, but no article: needs a headline and a body"
-        )
+        raise Rejected("unsupported_format", "JSON, but no article: needs a headline and a body")
     if not isinstance(value, list):
         yield read_object(nodes[0], Draft(document, "application/json", encoding))
         return
@@ -103,8 +96,9 @@ def parse_json(content: bytes, document: Document) -> Iterator[Article | Refusal
 
 
 def load_json(content: bytes, document: Document) -> tuple[Any, Encoding]:
-    """JSON bytes -> (value, encoding). JSON is UTF-8 (RFC 8259), or marked UTF-16/32; anything else is
-    Rejected `malformed_json`.
+    """JSON bytes -> (value, encoding).
+
+    JSON is UTF-8 (RFC 8259), or marked UTF-16 or UTF-32; anything else is Rejected `malformed_json`.
     """
     try:
         text, encoding = (
@@ -121,9 +115,7 @@ def load_json(content: bytes, document: Document) -> tuple[Any, Encoding]:
     try:
         return json.loads(text, strict=False), encoding
     except (ValueError, RecursionError) as error:
-        raise Rejected(
-            "malformed_json", f"{type(error).__name__}: {error}"[:300]
-        ) from error
+        raise Rejected("malformed_json", f"{type(error).__name__}: {error}"[:300]) from error
 
 
 def is_article(node: dict[str, Any]) -> bool:
@@ -134,9 +126,7 @@ def is_article(node: dict[str, Any]) -> bool:
     )
     known = {key.lower().replace("_", "") for key in node}
     has_headline_key = not known.isdisjoint(_KEYS["headline"])
-    return isinstance(body, str) and bool(
-        headline or has_headline_key or _find(node, "url")
-    )
+    return isinstance(body, str) and bool(headline or has_headline_key or _find(node, "url"))
 
 
 def read_object(node: dict[str, Any], draft: Draft) -> Article:
@@ -192,9 +182,7 @@ def _from_json_ld(node: dict[str, Any], draft: Draft) -> Article:
 
 def _one_of_many(node: dict[str, Any], index: int, draft: Draft) -> Article | Refusal:
     """One article of an array: a bad one costs itself only."""
-    member = (
-        index if draft.document.member is None else f"{draft.document.member}/{index}"
-    )
+    member = index if draft.document.member is None else f"{draft.document.member}/{index}"
     try:
         article = read_object(node, draft)
     except Rejected as error:

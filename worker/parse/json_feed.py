@@ -19,28 +19,19 @@ def parse_json_feed(content: bytes, document: Document) -> Iterator[Article | Re
     """JSON Feed bytes -> an article for each item. Raises Rejected `malformed_json`, `malformed_feed`."""
     value, encoding = load_json(content, document)
     if not isinstance(value, dict) or not isinstance(value.get("items", []), list):
-        raise Rejected(
-            "malformed_feed", "a JSON Feed is an object with an array of items"
-        )
+        raise Rejected("malformed_feed", "a JSON Feed is an object with an array of items")
     items = [item if isinstance(item, dict) else {} for item in value.get("items", [])]
     facts = FeedFacts(
         title=_text(value.get("title")),
         link=_text(value.get("home_page_url")),
         language=_text(value.get("language")),
     )
-    names = [
-        (_text(item.get("id")) or None, _text(item.get("url")) or None)
-        for item in items
-    ]
+    names = [(_text(item.get("id")) or None, _text(item.get("url")) or None) for item in items]
     entries = EntrySet(document, "application/feed+json", facts, names)
-    yield from entries.read(
-        lambda index, draft: _read_item(items[index], value, draft, encoding)
-    )
+    yield from entries.read(lambda index, draft: _read_item(items[index], value, draft, encoding))
 
 
-def _read_item(
-    item: dict[str, Any], feed: dict[str, Any], draft: Draft, encoding: Encoding
-) -> Article:
+def _read_item(item: dict[str, Any], feed: dict[str, Any], draft: Draft, encoding: Encoding) -> Article:
     draft.encoding = encoding
     base = _text(feed.get("home_page_url"))
     draft.set_text("guid", _text(item.get("id")), "feed")
@@ -49,17 +40,10 @@ def _read_item(
     markup, text = _text(item.get("content_html")), _text(item.get("content_text"))
     draft.set_text("body_text", text or html_to_text(markup or ""), "feed")
     if markup:
-        draft.set(
-            "body_html", sanitize(markup, draft.fields.get("url") or base), "feed"
-        )
+        draft.set("body_html", sanitize(markup, draft.fields.get("url") or base), "feed")
     draft.set_text("abstract", _text(item.get("summary")), "feed")
     draft.set("is_full_text", bool(markup or text), "feed")
-    people = (
-        item.get("authors")
-        or item.get("author")
-        or feed.get("authors")
-        or feed.get("author")
-    )
+    people = item.get("authors") or item.get("author") or feed.get("authors") or feed.get("author")
     draft.set_text("byline", ", ".join(map(clean_line, names_of(people))), "feed")
     draft.set_authors(names_of(people), "feed")
     draft.set_published(item.get("date_published"), "feed")
@@ -73,8 +57,4 @@ def _read_item(
 
 
 def _text(value: Any) -> str | None:
-    return (
-        str(value)
-        if isinstance(value, str | int | float) and not isinstance(value, bool)
-        else None
-    )
+    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None

@@ -62,19 +62,13 @@ def find_articles(value: Any) -> Iterator[dict[str, Any]]:
         elif isinstance(node, dict):
             if types_of(node) & ARTICLE_TYPES:
                 yield node
-            queue.extend(
-                v
-                for key, v in node.items()
-                if isinstance(v, list | dict) and key != "comment"
-            )
+            queue.extend(v for key, v in node.items() if isinstance(v, list | dict) and key != "comment")
 
 
 def types_of(node: dict[str, Any]) -> set[str]:
     """Type names of a node, without the vocabulary's address."""
     found = node.get("@type", ())
-    names = (
-        [found] if isinstance(found, str) else found if isinstance(found, list) else []
-    )
+    names = [found] if isinstance(found, str) else found if isinstance(found, list) else []
     return {re.split(r"[/#:]", name)[-1] for name in names if isinstance(name, str)}
 
 
@@ -83,25 +77,15 @@ def read_facts(node: dict[str, Any], draft: Draft, origin: str = "json-ld") -> N
     draft.set_text("headline", plain(node.get("headline") or node.get("name")), origin)
     draft.set_text("subheadline", plain(node.get("alternativeHeadline")), origin)
     draft.set_text("abstract", plain(node.get("description")), origin)
-    draft.set_authors(
-        _people(node.get("author")) or _people(node.get("creator")), origin
-    )
-    draft.set_published(
-        _text(node.get("datePublished")) or _text(node.get("dateCreated")), origin
-    )
+    draft.set_authors(_people(node.get("author")) or _people(node.get("creator")), origin)
+    draft.set_published(_text(node.get("datePublished")) or _text(node.get("dateCreated")), origin)
     draft.set_updated(_text(node.get("dateModified")), origin)
-    draft.set_text(
-        "source_name", next(iter(names_of(node.get("publisher"))), None), origin
-    )
+    draft.set_text("source_name", next(iter(names_of(node.get("publisher"))), None), origin)
     draft.set_terms("sections", _terms(node.get("articleSection")), origin)
     draft.set_terms("keywords", _terms(node.get("keywords")), origin)
-    draft.set(
-        "is_accessible_for_free", _boolean(node.get("isAccessibleForFree")), origin
-    )
+    draft.set("is_accessible_for_free", _boolean(node.get("isAccessibleForFree")), origin)
     draft.set("media", tuple(_images(node.get("image")))[:20], origin)
-    draft.declared_language = draft.declared_language or _language(
-        node.get("inLanguage")
-    )
+    draft.declared_language = draft.declared_language or _language(node.get("inLanguage"))
 
 
 def body_of(node: dict[str, Any]) -> str | None:
@@ -142,11 +126,7 @@ def names_of(value: Any) -> list[str]:
 def _people(value: Any) -> list[str]:
     """Names of authors; an organisation counts only where it is an agency, which becomes the provider."""
     items = value if isinstance(value, list) else [value]
-    kept = [
-        item
-        for item in items
-        if not isinstance(item, dict) or not _is_organisation(item)
-    ]
+    kept = [item for item in items if not isinstance(item, dict) or not _is_organisation(item)]
     return [name for item in kept for name in names_of(item)]
 
 
@@ -160,11 +140,7 @@ def _text(value: Any) -> str | None:
         value = value[0] if value else None
     if isinstance(value, dict):
         value = value.get("@value")
-    return (
-        str(value)
-        if isinstance(value, str | int | float) and not isinstance(value, bool)
-        else None
-    )
+    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
 
 
 def _terms(value: Any) -> list[str]:
@@ -181,9 +157,7 @@ def _language(value: Any) -> str | None:
 
 def _boolean(value: Any) -> bool | None:
     if isinstance(value, str):
-        return {"true": True, "false": False}.get(
-            value.rpartition("/")[2].strip().lower()
-        )
+        return {"true": True, "false": False}.get(value.rpartition("/")[2].strip().lower())
     return value if isinstance(value, bool) else None
 
 
@@ -192,9 +166,5 @@ def _images(value: Any) -> Iterator[Media]:
         node = item if isinstance(item, dict) else {"url": item}
         url = _text(node.get("url")) or _text(node.get("contentUrl"))
         if url and url.startswith(("http://", "https://")):
-            credit = next(
-                iter(names_of(node.get("creditText") or node.get("author"))), None
-            )
-            yield Media(
-                url=url, type="image", caption=plain(node.get("caption")), credit=credit
-            )
+            credit = next(iter(names_of(node.get("creditText") or node.get("author"))), None)
+            yield Media(url=url, type="image", caption=plain(node.get("caption")), credit=credit)

@@ -68,11 +68,7 @@ def _paragraphs(text: str) -> tuple[list[str], list[str]]:
         lines = [line for line in text.split("\n") if line]
         return lines[:1], lines[1:]
     first = blocks[0].split("\n")
-    head = (
-        first
-        if len(first) <= 4 and len(first[0]) <= _HEADLINE_CHARACTERS
-        else _unwrap(blocks[0])
-    )
+    head = first if len(first) <= 4 and len(first[0]) <= _HEADLINE_CHARACTERS else _unwrap(blocks[0])
     return head, [paragraph for block in blocks[1:] for paragraph in _unwrap(block)]
 
 
@@ -81,30 +77,20 @@ def _unwrap(block: str) -> list[str]:
     lines = block.split("\n")
     full = lines[:-1]
     complete = sum(bool(_SENTENCE_END.search(line)) for line in full)
-    if (
-        full
-        and max(map(len, full)) <= _WRAPPED_CHARACTERS
-        and complete <= len(full) // 2
-    ):
+    if full and max(map(len, full)) <= _WRAPPED_CHARACTERS and complete <= len(full) // 2:
         return [" ".join(lines)]
     return lines
 
 
-def _take_deck(draft: Draft, paragraphs: list[str], under_headline: bool) -> None:
+def _take_deck(draft: Draft, paragraphs: list[str], *, under_headline: bool) -> None:
     """The paragraph after the headline, if it is a deck and there is a body besides it."""
     if len(paragraphs) < 2 or "headline" not in draft.fields or _byline(paragraphs[0]):
         return
     candidate, origin = split_trailer(paragraphs[0])
     if not candidate or len(candidate) > _DECK_CHARACTERS:
         return
-    unfinished = (
-        not _SENTENCE_END.search(candidate) and split_dateline(candidate) is None
-    )
-    if (
-        origin is None
-        and not under_headline
-        and not (unfinished and len(candidate) <= _DECK_CHARACTERS // 2)
-    ):
+    unfinished = not _SENTENCE_END.search(candidate) and split_dateline(candidate) is None
+    if origin is None and not under_headline and not (unfinished and len(candidate) <= _DECK_CHARACTERS // 2):
         return
     draft.set_text("subheadline", candidate, "text")
     draft.set_text("syndicated_from", origin, "text")
@@ -124,11 +110,7 @@ def _take_byline(draft: Draft, paragraphs: list[str]) -> None:
 def _byline(paragraph: str) -> Byline | None:
     """What a paragraph names, if it is nothing but a byline."""
     prefix = BYLINE_PREFIX.match(paragraph)
-    if (
-        prefix is None
-        or len(paragraph) > _BYLINE_CHARACTERS
-        or re.search(r"[.!?。]$", paragraph)
-    ):
+    if prefix is None or len(paragraph) > _BYLINE_CHARACTERS or re.search(r"[.!?。]$", paragraph):
         return None
     first = paragraph[prefix.end() :].lstrip()[:1]
     if first.islower():

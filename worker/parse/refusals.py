@@ -18,12 +18,8 @@ def refusal(
     feed: dict[str, str] | None = None,
 ) -> Refusal:
     """`Rejected` -> a rejected refusal, `Failed` -> a dead one."""
-    verdict: Literal["rejected", "dead"] = (
-        "rejected" if isinstance(error, Rejected) else "dead"
-    )
-    return Refusal(
-        verdict=verdict, code=error.code, detail=error.detail, member=member, feed=feed
-    )
+    verdict: Literal["rejected", "dead"] = "rejected" if isinstance(error, Rejected) else "dead"
+    return Refusal(verdict=verdict, code=error.code, detail=error.detail, member=member, feed=feed)
 
 
 def parse_error(
@@ -32,9 +28,7 @@ def parse_error(
     feed: dict[str, str] | None = None,
 ) -> Refusal:
     """An unexpected exception -> a dead refusal `parse_error` that keeps its traceback."""
-    trace = "".join(traceback.format_exception(error, limit=-20))[
-        -_TRACEBACK_CHARACTERS:
-    ]
+    trace = "".join(traceback.format_exception(error, limit=-20))[-_TRACEBACK_CHARACTERS:]
     detail = f"{type(error).__name__}: {error}"[:500]
     return Refusal(
         verdict="dead",

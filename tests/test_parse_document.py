@@ -1,0 +1,154 @@
+"""What parse_document promises whatever the bytes are."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from worker.clean.text import clean_text
+from worker.errors import Failed
+from worker.model import Article, Document, Refusal
+from worker.parse import parse_document, table
+from worker.parse.containers import open_container
+from worker.parse.detect import TEXT, detect_media_type
+
+RECEIVED = datetime(2025, 6, 1, tzinfo=UTC)
+STARTS = (
+    b"",
+    b"<html>",
+    b"<?xml version='1.0'?><rss><channel><item>",
+    b"<feed>",
+    b"{",
+    b'{"headline":"',
+    b"[",
+    b"\xff\xfe",
+)
+NAMES = ("a.txt", "a.html", "a.json", "a.rss", "a")
+FEED = (
+    b"<rss version='2.0'><channel><title>Valley</title>"
+    b"<item><title>One</title></item><item><title>Two</title></item></channel></rss>"
+)
+
+
+def document(name: str = "a.txt", member: int | None = None, media_type: str | None = None) -> Document:
+    return Document(source_id="s", origin=name, received_at=RECEIVED, member=member, media_type=media_type)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(STARTS), st.binary(max_size=400), st.sampled_from(NAMES))
+def test_no_bytes_make_it_raise(start: bytes, rest: bytes, name: str) -> None:
+    found = parse_document(document(name), start + rest)
+    assert found
+    assert all(isinstance(item, Article | Refusal) for item in found)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.text(max_size=300),
+    st.sampled_from(("{}", "<p>{}</p>", "<rss><channel><item><title>{}</title></item></channel></rss>")),
+)
+def test_texts_come_out_clean(text: str, frame: str) -> None:
+    content = frame.replace("{}", text).encode("utf-8", "replace")
+    for item in parse_document(document("a"), content):
+        if isinstance(item, Article):
+            assert item.headline or item.body_text
+            assert clean_text(item.body_text) == item.body_text
+            assert clean_text(item.headline or "") == (item.headline or "")
+
+
+def test_a_member_of_a_feed_is_given_alone() -> None:
+    found = parse_document(document("a.rss", member=1), FEED)
+    assert [(item.member, item.headline) for item in found if isinstance(item, Article)] == [(1, "Two")]
+
+
+def test_a_member_that_a_feed_does_not_have_is_refused() -> None:
+    (found,) = parse_document(document("a.rss", member=7), FEED)
+    assert isinstance(found, Refusal)
+    assert (found.code, found.member) == ("no_article", 7)
+
+
+def _raising(error: Exception) -> table.Parser:
+    def parser(_content: bytes, _document: Document) -> list[Article | Refusal]:
+        raise error
+
+    return parser
+
+
+def test_an_alarm_makes_a_dead_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(table.PARSERS, TEXT, _raising(Failed("parse_timeout")))
+    (found,) = parse_document(document(), b"text")
+    assert isinstance(found, Refusal)
+    assert (found.verdict, found.code) == ("dead", "parse_timeout")
+
+
+@pytest.mark.parametrize("error", [RecursionError("deep"), KeyError("x"), UnicodeError("u")])
+def test_a_bug_makes_a_dead_refusal_with_traceback(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    monkeypatch.setitem(table.PARSERS, TEXT, _raising(error))
+    (found,) = parse_document(document(), b"text")
+    assert isinstance(found, Refusal)
+    assert (found.verdict, found.code) == ("dead", "parse_error")
+    assert "test_parse_document.py" in (found.traceback or "")
+
+
+def test_memory_and_interrupts_go_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(table.PARSERS, TEXT, _raising(MemoryError()))
+    with pytest.raises(MemoryError):
+        parse_document(document(), b"text")
+
+
+def test_dates_are_judged_by_the_time_of_receipt() -> None:
+    late = (RECEIVED + timedelta(days=3)).strftime("%a, %d %b %Y %H:%M:%S GMT").encode()
+    content = FEED.replace(b"<title>One</title>", b"<title>One</title><pubDate>" + late + b"</pubDate>")
+    first = parse_document(document("a.rss"), content)[0]
+    assert isinstance(first, Article)
+    assert first.published_at is None
+    assert "date_in_future" in first.warnings
+
+
+def test_json_lines_open_into_a_document_for_each_line() -> None:
+    content = b'\xef\xbb\xbf{"headline": "One", "body": "a"}\n\n{"headline": "Two", "body": "b"}\r\nnot json\n'
+    members = list(open_container(document("a.jsonl"), content) or ())
+    assert [member.member for member in members] == [0, 2, 3]
+    found = [item for member in members for item in parse_document(member, member.content or b"")]
+    assert [getattr(item, "headline", None) or getattr(item, "code", None) for item in found] == [
+        "One",
+        "Two",
+        "malformed_json",
+    ]
+    assert [item.member for item in found] == [0, 2, 3]
+
+
+def test_json_lines_are_recognised_without_a_name() -> None:
+    assert detect_media_type(b'{"a": 1}\n{"a": 2}\n') == "application/x-ndjson"
+    assert detect_media_type(b'{\n "a": 1,\n "b": {}\n}\n') == "application/json"
+
+
+def test_what_is_no_container_opens_to_nothing() -> None:
+    assert open_container(document("a.txt"), b"Just text.") is None
+
+
+@pytest.mark.parametrize(
+    ("content", "declared", "name", "expected"),
+    [
+        (b"plain words", None, None, "text/plain"),
+        (b"plain words", "text/html; charset=utf-8", "a.txt", "text/html"),
+        (b"plain words", None, "https://valley.example/a.html?x=1", "text/html"),
+        (b"<p>words</p>", None, "a.txt", "text/html"),
+        (b"<html><body/></html>", "application/rss+xml", "a.xml", "text/html"),
+        (b"<?xml version='1.0'?><!-- a --><!DOCTYPE html><html/>", None, None, "text/html"),
+        (b"\n\n<?xml version='1.0'?><rss/>", "text/html", "a.html", "application/feed+xml"),
+        (b"<?xml version='1.0'?><a:feed xmlns:a='http://www.w3.org/2005/Atom'/>", None, None, "application/feed+xml"),
+        ("<?xml version='1.0' encoding='utf-16'?><rss/>".encode("utf-16"), None, None, "application/feed+xml"),
+        (b"<?xml version='1.0'?><urlset/>", None, None, "application/xml"),
+        (b"[link] to something", None, None, "text/plain"),
+        (b"{not json", None, "a.txt", "text/plain"),
+        (b"Subject: one header line only\n\nText", None, None, "text/plain"),
+    ],
+)
+def test_bytes_speak_first_then_the_declaration_then_the_name(
+    content: bytes, declared: str | None, name: str | None, expected: str
+) -> None:
+    assert detect_media_type(content, declared, name) == expected
