@@ -149,15 +149,16 @@ def _set_apart(desk: Desk, claim: Claim) -> bool:
     """Deal with a batch that was delivered before and never came back; True where it needs no work now."""
     alone = claim.remaining == 1
     if alone and claim.deliveries > MOST_DELIVERIES:
-        index = claim.items[claim.progress].document if claim.items else 0
-        poison = Refusal(
-            verdict="dead", code="poison", detail=f"{claim.deliveries - 1} deliveries ended without a verdict"
-        )
+        item = claim.items[claim.progress] if claim.items else None
+        index, member = (item.document, item.article.member) if item else (0, None)
+        detail = f"{claim.deliveries - 1} deliveries ended without a verdict"
+        poison = Refusal(verdict="dead", code="poison", detail=detail, member=member)
         desk.drop_spooled(desk.ledger.advance(claim, [], [Buried(index, poison)]) or [])
         log.error("buried", batch=claim.batch.id, origin=claim.batch.documents[index].origin)
         return True
     if not alone and claim.deliveries > SUSPECT_DELIVERIES:
-        children = desk.ledger.split(claim)
+        children, freed = desk.ledger.split(claim)
+        desk.drop_spooled(freed)
         log.warning("split", batch=claim.batch.id, into=len(children))
         for child_id in children:
             desk.ring(STAGE_TASKS[claim.stage], claim.batch.lane, child_id)

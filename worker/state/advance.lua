@@ -12,7 +12,7 @@ local now = now_seconds()
 local size = tonumber(redis.call('HGET', batch, 'size')) - tonumber(redis.call('HGET', batch, 'progress') or '0')
 
 book(total, day_key, rate, day_ttl, source, 'members', n_articles + n_refusals - size)
-book(total, day_key, rate, day_ttl, source, 'parsed', n_articles)
+if stage == 'received' then book(total, day_key, rate, day_ttl, source, 'parsed', n_articles) end
 redis.call('HINCRBY', in_flight, stage .. '|' .. lane, -size)
 for i = 0, n_refusals - 1 do
   local counter, letter_id, blob, ref, receipt_field, receipt = unpack(ARGV, 12 + 6 * i, 17 + 6 * i)

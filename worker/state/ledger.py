@@ -15,7 +15,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -24,6 +24,7 @@ from redis import Redis
 
 from worker import __version__
 from worker.config import Settings
+from worker.errors import StateError
 from worker.model import Batch, DeadLetter, Document, Lane, Refusal
 from worker.state.codec import Item, pack_documents, pack_items, pack_letter, unpack_documents, unpack_items
 from worker.state.keys import PARSED, RECEIVED, Keys, Stage
@@ -113,7 +114,10 @@ class Ledger:
         return bool(answer)
 
     def claim(self, batch_id: str, stage: Stage) -> Claim | None:
-        """Lease a batch for one delivery; None where it is settled, elsewhere, or held by somebody alive."""
+        """Lease a batch for one delivery; None where it is settled, elsewhere, or held by somebody alive.
+
+        A batch of another version raises StateError and is handed back: it waits, as new, for who can read it.
+        """
         token = secrets.token_hex(8)
         answer = self._scripts.run(
             "claim",
@@ -124,14 +128,15 @@ class Ledger:
             return None
         deliveries, source, lane, day, _size, progress, documents, articles = answer
         batch = Batch(
-            id=batch_id,
-            source_id=source.decode(),
-            lane=cast("Lane", lane.decode()),
-            day=day.decode(),
-            documents=unpack_documents(documents),
+            id=batch_id, source_id=source.decode(), lane=cast("Lane", lane.decode()), day=day.decode(), documents=()
         )
-        items = unpack_items(articles) if stage == PARSED else ()
-        return Claim(batch, stage, token, int(deliveries), int(progress or 0), items)
+        claim = Claim(batch, stage, token, int(deliveries), int(progress or 0), ())
+        try:
+            batch = msgspec.structs.replace(batch, documents=unpack_documents(documents))
+            return replace(claim, batch=batch, items=unpack_items(articles) if stage == PARSED else ())
+        except StateError:
+            self.hand_back(claim)
+            raise
 
     def renew(self, claim: Claim) -> bool:
         """Prolong the lease; False where it went to somebody else."""
@@ -151,7 +156,7 @@ class Ledger:
         Returns the spool references that nobody needs any more (empty while articles go on), or None where
         the lease was lost.
         """
-        letters = [self._letter(claim, index, entry) for index, entry in enumerate(buried)]
+        letters = [self._letter(claim, entry) for entry in buried]
         arguments: list[Any] = []
         for entry, letter in zip(buried, letters, strict=True):
             refusal = entry.refusal
@@ -191,8 +196,11 @@ class Ledger:
         )
         return None if answer is None else [ref.decode() for ref in answer]
 
-    def split(self, claim: Claim) -> list[str]:
-        """Replace the batch by one per remaining document or article; their ids ([] where the lease was lost)."""
+    def split(self, claim: Claim) -> tuple[list[str], list[str]]:
+        """Replace the batch by one per remaining document or article.
+
+        Returns their ids, and the spool references that none of them needs (both empty where the lease was lost).
+        """
         children = self._children(claim)
         ids = [new_id(claim.batch.lane) for _ in children]
         arguments: list[Any] = []
@@ -205,7 +213,7 @@ class Ledger:
             [*keys, *(self.keys.batch(child_id) for child_id in ids)],
             [claim.batch.id, claim.token, claim.stage, len(ids), *arguments],
         )
-        return ids if answer is not None else []
+        return ([], []) if answer is None else (ids, [ref.decode() for ref in answer])
 
     def overdue(self, stage: Stage, lane: Lane, limit: int) -> list[str]:
         """At most `limit` batches nobody holds and whose bell may be lost, oldest first; each once an interval."""
@@ -235,22 +243,23 @@ class Ledger:
             children.append((document, (Item(0, item.article),)))
         return children
 
-    def _letter(self, claim: Claim, index: int, entry: Buried) -> DeadLetter:
+    def _letter(self, claim: Claim, entry: Buried) -> DeadLetter:
         document, refusal = claim.batch.documents[entry.document], entry.refusal
         if document.member is None and refusal.member is not None:
-            document = msgspec.structs.replace(document, member=refusal.member)
+            member = _encodable(refusal.member) if isinstance(refusal.member, str) else refusal.member
+            document = msgspec.structs.replace(document, member=member)
         return DeadLetter(
-            id=f"{claim.batch.id}-{claim.token[:4]}{index}",
+            id=f"{claim.batch.id}-{claim.token[:8]}{index}",
             verdict=refusal.verdict,
             stage="parse" if claim.stage == RECEIVED else "dedupe",
             code=refusal.code,
-            detail=refusal.detail,
+            detail=_encodable(refusal.detail),
             source_id=claim.batch.source_id,
             lane=claim.batch.lane,
             day=claim.batch.day,
             at=datetime.now(UTC),
             document=document,
-            traceback=refusal.traceback,
+            traceback=None if refusal.traceback is None else _encodable(refusal.traceback),
             software_version=__version__,
             deliveries=claim.deliveries,
         )
@@ -269,3 +278,8 @@ class Ledger:
 
 def _references(documents: Sequence[Document]) -> str:
     return " ".join(document.content_ref for document in documents if document.content_ref)
+
+
+def _encodable(text: str) -> str:
+    """Text that any codec takes: an error message may quote half a surrogate pair out of the document."""
+    return text.encode("utf-8", "replace").decode("utf-8")

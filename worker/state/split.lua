@@ -1,5 +1,6 @@
 -- Replace a leased batch by batches of one document each, in the same stage.
 -- KEYS: batch waiting due spool events child*; ARGV: batch_id token stage n_children (child_id documents articles refs)*
+-- Answer: spool references that no child needs, or nil where the lease was lost.
 local batch, waiting, due, spool, events = unpack(KEYS, 1, 5)
 local id, token, stage, n = unpack(ARGV, 1, 4)
 if redis.call('HGET', batch, 'token') ~= token or redis.call('HGET', batch, 'stage') ~= stage then return nil end
@@ -16,5 +17,4 @@ for i = 0, n - 1 do
   for ref in string.gmatch(refs, '%S+') do redis.call('HINCRBY', spool, ref, 1) end
 end
 redis.call('HINCRBY', events, 'split', 1)
-settle(batch, waiting, due, spool, id)
-return n
+return settle(batch, waiting, due, spool, id)
