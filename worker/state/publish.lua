@@ -54,13 +54,24 @@ local function is_older(meta, state)
   return meta[6] < state[4]
 end
 
+-- A text the record had before is a file read again and no new version, unless its own times say it is newer.
+local function is_read_again(meta, state)
+  if meta[5] > 0 and state[3] > 0 and meta[5] > state[3] then return false end
+  for digest in each_digest(state[5] or '') do
+    if digest == meta[4] then return true end
+  end
+  return false
+end
+
 -- verdict, raw record id, version, flag for the identities, and whether the head was seen in a new place
 local function decide(meta, record_id, kind)
   if kind == 'o' then
     local packed = known.get(record_id)
     if not packed then return 'stored', record_id, 1, 'o', false end
     local state = cmsgpack.unpack(packed)
-    if state[2] == meta[4] or is_older(meta, state) then return 'duplicate', record_id, state[1], 'o', false end
+    if state[2] == meta[4] or is_older(meta, state) or is_read_again(meta, state) then
+      return 'duplicate', record_id, state[1], 'o', false
+    end
     return 'updated', record_id, state[1] + 1, 'o', false
   end
   local head = meta[3] ~= '' and copies.get(meta[3])
@@ -73,7 +84,13 @@ local function remember(meta, kind, verdict, record_id, version, flag)
     if kind ~= 'o' or not identity.get(digest) then identity.set(digest, flag .. record_id) end
   end
   if verdict == 'duplicate' then return end
-  known.set(record_id, cmsgpack.pack({version, meta[4], meta[5], meta[6]}))
+  local before, earlier = known.get(record_id), ''
+  if before then
+    local state = cmsgpack.unpack(before)
+    -- Digests of the last 32 texts: enough to know a directory again, and a bound on what a live blog costs.
+    earlier = string.sub((state[5] or '') .. state[2], -32 * 16)
+  end
+  known.set(record_id, cmsgpack.pack({version, meta[4], meta[5], meta[6], earlier}))
   if meta[3] ~= '' and not copies.get(meta[3]) then copies.set(meta[3], record_id) end
 end
 
