@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
 from worker import __version__
 from worker.desk import Desk
 from worker.model import DeadLetter, Document
+from worker.state.letters import Filter
 from worker.state.queue import Entry
 from worker.state.receipts import today
 
@@ -75,33 +75,34 @@ def purge(desk: Desk, letters: Iterable[DeadLetter]) -> int:
     return count
 
 
+def refused_records(desk: Desk) -> set[tuple[str, int]]:
+    """(id, version) of every record that the store refused and whose letter is still kept."""
+    letters = desk.letters.find(Filter(verdict="dead", stage=STORE_STAGE))
+    return {(letter.document.origin, _version_of(letter.document.content or b"")) for letter in letters}
+
+
 def _replay_record(desk: Desk, letter: DeadLetter) -> int:
     content = letter.document.content or b""
     event = str(letter.document.member)
-    fields: dict[Any, Any] = {"event": event, "id": letter.document.origin}
+    fields: dict[str, bytes | str | int] = {"event": event, "id": letter.document.origin}
     if event == "seen":
         fields["sighting"] = content
     else:
         fields |= {"version": _version_of(content), "record": content}
-    with desk.redis.pipeline(transaction=True) as pipe:
-        pipe.xadd(desk.keys.stream, fields)
-        pipe.delete(desk.keys.letter(letter.id))
-        pipe.zrem(desk.keys.name("letters", letter.verdict), letter.id)
-        pipe.execute()
-    return 1
+    return int(desk.letters.requeue(letter, fields))
 
 
 def _version_of(data: bytes) -> int:
     try:
         return int(msgspec.json.decode(data).get("version", 1))
-    except (msgspec.DecodeError, AttributeError, TypeError, ValueError):
+    except (msgspec.DecodeError, AttributeError, TypeError, ValueError, OverflowError):
         return 1
 
 
 def _source_of(data: bytes) -> str:
     try:
         return str(msgspec.json.decode(data).get("source_id") or "unknown")
-    except (msgspec.DecodeError, AttributeError):
+    except (msgspec.DecodeError, AttributeError, ValueError):
         return "unknown"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from worker.desk import Desk
 from worker.model import LANES
+from worker.operate.dead import refused_records
 from worker.state.counters import VERDICTS, imbalance
 from worker.state.keys import PARSED, STAGES
 from worker.state.queue import StorageQueue
@@ -25,6 +26,7 @@ class Report:
     """The audit. `unaccounted` documents and `missing` records must be 0; `problems` says what is wrong in words.
 
     `remembered` records are those of the memory window (`memory.remember_days`), each looked up in the sink.
+    `buried` ones were refused by the store and lie in dead letters.
     """
 
     received: int
@@ -35,6 +37,7 @@ class Report:
     backlog_entries: int
     remembered: int
     missing: int
+    buried: int
     missing_named: list[str]
     sink_records: int
     problems: list[str]
@@ -73,6 +76,8 @@ def reconcile(desk: Desk, sink: Sink) -> Report:
     if missing:
         queued = set(_queued(desk))
         missing = [pair for pair in sink.missing(missing) if pair not in queued]
+    refused = refused_records(desk) if missing else set()
+    missing, buried = [pair for pair in missing if pair not in refused], sum(pair in refused for pair in missing)
     if missing:
         problems.append(f"{len(missing)} published records are neither in the sink nor in the storage queue")
     lost = counters.events().get("stream_deleted_unacknowledged", 0)
@@ -87,6 +92,7 @@ def reconcile(desk: Desk, sink: Sink) -> Report:
         backlog_entries=StorageQueue(desk.redis, desk.keys, desk.settings.store.group).length(),
         remembered=remembered,
         missing=len(missing),
+        buried=buried,
         missing_named=[f"{record_id}:{version}" for record_id, version in missing[:MOST_NAMED]],
         sink_records=sink.count(),
         problems=problems,

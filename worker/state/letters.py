@@ -6,7 +6,7 @@ letter back into the ledger as a batch of one document, on the account of the da
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -23,6 +23,8 @@ from worker.state.scripts import Scripts
 
 Verdict = Literal["rejected", "dead"]
 VERDICTS: tuple[Verdict, ...] = ("dead", "rejected")
+PAGE_LETTERS = 200
+"""Letters read in one call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,13 @@ class Letters:
         )
         return batch_id if done else None
 
+    def requeue(self, letter: DeadLetter, fields: Mapping[str, bytes | str | int]) -> bool:
+        """Put a refused record back into the storage queue; False where the letter is gone. Twice is once."""
+        keys = [self._keys.letter(letter.id), self._index(letter.verdict), self._keys.stream, self._keys.events]
+        return bool(
+            self._scripts.run("requeue", keys, [letter.id, *(part for pair in fields.items() for part in pair)])
+        )
+
     def expired(self, limit: int = 1000) -> list[DeadLetter]:
         """Rejected letters older than `memory.rejected_days`."""
         seconds, _ = self._redis.time()
@@ -132,11 +141,9 @@ class Letters:
     def _newest(self, verdict: str, wanted: Filter) -> Iterator[DeadLetter]:
         low = wanted.since.timestamp() if wanted.since else "-inf"
         high = wanted.until.timestamp() if wanted.until else "+inf"
-        start = 0
-        while True:
-            ids: Any = self._redis.zrevrangebyscore(self._index(verdict), high, low, start=start, num=200)
-            if not ids:
-                return
-            blobs: Any = self._redis.mget([self._keys.letter(raw.decode()) for raw in ids])
+        # All ids first: whoever replays or purges while reading would shift the pages under it.
+        ids: Any = self._redis.zrevrangebyscore(self._index(verdict), high, low)
+        for first in range(0, len(ids), PAGE_LETTERS):
+            page = ids[first : first + PAGE_LETTERS]
+            blobs: Any = self._redis.mget([self._keys.letter(raw.decode()) for raw in page])
             yield from (unpack_letter(blob) for blob in blobs if blob)
-            start += len(ids)
