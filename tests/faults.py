@@ -179,9 +179,7 @@ def article(number: int) -> dict[str, str]:
 def expected_ids(count: int) -> set[str]:
     """The record ids of the first `count` articles."""
     now = datetime.now(UTC)
-    return {
-        fingerprint(SOURCE, Article(guid=f"fault-{number}"), now).record_id.hex() for number in range(count)
-    }
+    return {fingerprint(SOURCE, Article(guid=f"fault-{number}"), now).record_id.hex() for number in range(count)}
 
 
 def run_faults(directory: Path, documents: int, kills: int, server_kills: int, seconds_between: float) -> Report:

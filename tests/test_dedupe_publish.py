@@ -157,8 +157,9 @@ def test_sixty_four_concurrent_ingests_give_one_new_and_63_duplicates(desk: Desk
 def test_memory_outlives_a_generation_and_then_expires(desk: Desk, redis: Redis) -> None:
     desk.push(article(guid="g1"))
     keys = desk.ledger.keys
-    (generation_key,) = redis.keys(keys.name("identity", "*"))
-    generation = int(generation_key.rsplit(b"g", 1)[1])
+    generation_keys: Any = redis.keys(keys.name("identity", "*"))
+    (generation_key,) = generation_keys
+    generation = int(generation_key.decode().rsplit("g", 1)[1])
     for kind in ("identity", "copies", "known"):
         redis.rename(keys.generation(kind, generation), keys.generation(kind, generation - 1))
     assert desk.push(article(guid="g1")) == ("duplicate",)

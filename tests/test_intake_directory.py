@@ -90,7 +90,7 @@ def test_a_pull_that_is_cut_short_goes_on_where_it_stopped(top: Path, receiver: 
 def test_a_large_jsonl_file_is_resumed_behind_the_last_line_received(top: Path, receiver: MemoryReceiver) -> None:
     lines = [b'{"number":%d}' % number for number in range(300)]
     (top / "a.jsonl").write_bytes(b"\n".join(lines))
-    settings = msgspec.structs.replace(settings_for(top.parent, documents=50), workers=Workers(task_soft_seconds=0))
+    settings = msgspec.structs.replace(settings_for(top.parent, documents=50), workers=Workers(task_seconds=0))
     results = [pull(top, receiver, settings)]
     while results[-1].more:
         results.append(pull(top, receiver, settings))

@@ -234,7 +234,7 @@ def test_files_left_claimed_by_an_early_stop_are_taken_up_whole(inbox: Path, rec
     lines = [b'{"number":%d}' % number for number in range(300)]
     (inbox / "a.jsonl").write_bytes(b"\n".join(lines))
     fill(inbox, "b.txt", "c.txt")
-    settings = msgspec.structs.replace(settings_for(inbox.parent, documents=70), workers=Workers(task_soft_seconds=0))
+    settings = msgspec.structs.replace(settings_for(inbox.parent, documents=70), workers=Workers(task_seconds=0))
     results = [pull(inbox, receiver, settings)]
     assert results[0].documents == 70
     assert not (inbox / "done" / "a.jsonl").exists()

@@ -19,7 +19,7 @@ from worker.model import Document, Source
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return msgspec.structs.replace(settings_for(tmp_path, documents=50), workers=Workers(task_soft_seconds=0))
+    return msgspec.structs.replace(settings_for(tmp_path, documents=50), workers=Workers(task_seconds=0))
 
 
 @pytest.fixture

@@ -104,8 +104,7 @@ class Workers(_Section, frozen=True, kw_only=True):
 
     parse_processes: int = 2
     pull_threads: int = 4
-    task_soft_seconds: int = 240
-    task_hard_seconds: int = 270
+    task_seconds: int = 270
     tasks_per_child: int = 500
     memory_per_child_kib: int = 1_000_000
 

@@ -28,7 +28,8 @@ def time_limit(seconds: float) -> Iterator[None]:
         raise Failed("parse_timeout", f"parsing took longer than {seconds:g} s")
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    # Again every second: an exception raised inside a callback of a C library may be lost there.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
     try:
         yield
     finally:

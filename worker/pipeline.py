@@ -68,6 +68,10 @@ def pull(desk: Desk, source_id: str) -> None:
         except CopydeskError as error:
             problem, next_seconds, more = str(error), 60.0, True
             log.warning("pull_failed", source=source_id, error=problem)
+    if desk.sources.get(source_id) is None:
+        # Removed while it was pulled: what the pull remembered must not outlive it.
+        desk.note(source_id, dict.fromkeys(desk.recall(source_id), ""))
+        return
     desk.sources.note(
         source_id, {"pulled_at": f"{time.time():.3f}", "problem": problem or "", "more": "1" if more else ""}
     )

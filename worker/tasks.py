@@ -70,8 +70,8 @@ def make_app(settings: Settings) -> Celery:
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         task_ignore_result=True,
-        task_soft_time_limit=settings.workers.task_soft_seconds,
-        task_time_limit=settings.workers.task_hard_seconds,
+        # No soft limit: its exception would be taken for a fault of the document that was just being parsed.
+        task_time_limit=settings.workers.task_seconds,
         worker_prefetch_multiplier=1,
         worker_max_tasks_per_child=settings.workers.tasks_per_child,
         worker_max_memory_per_child=settings.workers.memory_per_child_kib,
@@ -83,12 +83,8 @@ def make_app(settings: Settings) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_transport_options=transport,
         beat_schedule={
-            "tick": {"task": "copydesk.tick", "schedule": 1.0, "options": {"expires": 5}},
-            "sweep": {
-                "task": "copydesk.sweep",
-                "schedule": settings.sweeper.interval_seconds,
-                "options": {"expires": 5 * settings.sweeper.interval_seconds},
-            },
+            "tick": {"task": "copydesk.tick", "schedule": 1.0},
+            "sweep": {"task": "copydesk.sweep", "schedule": settings.sweeper.interval_seconds},
         },
         beat_schedule_filename=str(settings.data / "run" / "beat"),
         enable_utc=True,
@@ -112,7 +108,7 @@ class CeleryBells:
 
     def depth(self, task: StageTask, lane: Lane) -> int:
         """Bells waiting in the queue."""
-        with app.connection_for_read() as connection:
+        with app.pool.acquire(block=True) as connection:
             channel = connection.default_channel
             declared = app.amqp.queues[queue_name(task, lane)].bind(channel).queue_declare(passive=False)
             return int(declared.message_count)

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import box
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from worker.config import Settings, load_settings
@@ -27,6 +30,11 @@ ConfigOption = Annotated[
     typer.Option("--config", help="Directory with worker.toml and sources.toml.", show_default="./config"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON, one object a line, instead of a table.")]
+
+FLEXIBLE = {"headline": 24, "place": 16, "origin": 16, "value": 16, "problem": 12, "detail": 12, "remedy": 16}
+"""Columns that give way where the terminal is narrow, and their least width; ids and figures are copied whole."""
+WRAPPED = ("problem", "detail", "remedy")
+"""Of these, the ones that take several lines rather than being cut."""
 
 console = Console()
 
@@ -81,13 +89,39 @@ def print_rows(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], *,
         for row in rows:
             print_json(row)
         return len(rows)
-    table = Table(title=title or None, title_justify="left")
-    for heading in columns.values():
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(shown(row.get(key)) for key in columns))
-    console.print(table)
+    cells = [[shown(row.get(key)) for key in columns] for row in rows]
+    widths = _widths(list(columns), [list(columns.values()), *cells])
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for key, heading, width in zip(columns, columns.values(), widths, strict=True):
+        table.add_column(heading, width=width, no_wrap=key not in WRAPPED)
+    for line in cells:
+        cut = (_cut(key, text, width) for key, text, width in zip(columns, line, widths, strict=True))
+        table.add_row(*map(escape, cut))
+    # Lines that a narrow terminal folds are better than columns left out.
+    Console(width=max(sum(widths) + 3 * len(widths), console.width)).print(table)
     return len(rows)
+
+
+def _widths(keys: list[str], lines: list[list[str]]) -> list[int]:
+    """Width of each column: what it needs, or for flexible ones an equal share of what is left."""
+    needed = [max(cell_len(line[index]) for line in lines) for index in range(len(keys))]
+    left = (
+        console.width - 3 * len(keys) - sum(need for key, need in zip(keys, needed, strict=True) if key not in FLEXIBLE)
+    )
+    share = left // max(1, sum(key in FLEXIBLE for key in keys))
+    return [
+        min(need, max(FLEXIBLE[key], share)) if key in FLEXIBLE else need
+        for key, need in zip(keys, needed, strict=True)
+    ]
+
+
+def _cut(key: str, text: str, width: int) -> str:
+    """Text that fits; of a path or URL the end tells most."""
+    if key in WRAPPED or cell_len(text) <= width:
+        return text
+    if key in ("place", "origin"):
+        return "…" + set_cell_size(text[::-1], width - 1)[::-1]
+    return set_cell_size(text, width - 1) + "…"
 
 
 def shown(value: Any) -> str:

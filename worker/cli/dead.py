@@ -38,10 +38,7 @@ IdsArgument = Annotated[list[str] | None, typer.Argument(help="Ids of letters.")
 
 COLUMNS = {
     "id": "id",
-    "verdict": "verdict",
-    "at": "at",
-    "source_id": "source",
-    "stage": "stage",
+    "at": "buried at",
     "code": "code",
     "origin": "from",
     "detail": "reason",
@@ -191,7 +188,7 @@ def _row(letter: DeadLetter) -> dict[str, Any]:
     return {
         "id": letter.id,
         "verdict": letter.verdict,
-        "at": f"{letter.at:%Y-%m-%d %H:%M:%S}",
+        "at": f"{letter.at:%Y-%m-%d %H:%M}",
         "source_id": letter.source_id,
         "stage": letter.stage,
         "code": letter.code,

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from redis.exceptions import RedisError
+from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -72,7 +73,7 @@ class Display:
 
 def _picture(look: dict[str, Any]) -> Group:
     counters = look["counters"]
-    table = Table(title="copydesk", title_justify="left", expand=False)
+    table = Table(title="copydesk", title_justify="left", box=box.SIMPLE_HEAD)
     for heading in ("stage", "documents", "oldest"):
         table.add_column(heading, justify="left" if heading == "stage" else "right")
     names = {"received": "waiting to be parsed", "parsed": "waiting for a verdict"}
@@ -93,7 +94,7 @@ def _picture(look: dict[str, Any]) -> Group:
 def print_summary(look: dict[str, Any], settings: Settings) -> None:
     """What came of it, and where to look."""
     console = Console()
-    table = Table(title="since the beginning", title_justify="left")
+    table = Table(title="since the beginning", title_justify="left", box=box.SIMPLE_HEAD)
     counters = look["counters"]
     rows = {
         "received": "documents taken in",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import threading
+from collections.abc import Iterator
 from types import FrameType
 from typing import Annotated
 
@@ -49,34 +51,32 @@ def worker(
         raise ConfigurationError(
             f"--queues takes pull, parse and dedupe, not {', '.join(sorted(unknown)) or 'nothing'}"
         )
-    _check_server(settings)
     from worker.tasks import app, queues_of  # noqa: PLC0415  # the Celery app reads the environment that load has set
 
     pool = "threads" if wanted == ["pull"] else "prefork"
     node = name or f"{'-'.join(wanted)}-{os.getpid()}"
-    app.worker_main(
-        [
-            "worker",
-            f"--queues={','.join(queues_of(wanted))}",
-            f"--concurrency={concurrency or os.cpu_count() or 2}",
-            f"--pool={pool}",
-            f"--hostname={node}@%h",
-            "--without-gossip",
-            "--without-mingle",
-            "--loglevel=INFO",
-        ]
-    )
+    arguments = [
+        "worker",
+        f"--queues={','.join(queues_of(wanted))}",
+        f"--concurrency={concurrency or os.cpu_count() or 2}",
+        f"--pool={pool}",
+        f"--hostname={node}@%h",
+        "--without-gossip",
+        "--without-mingle",
+        "--loglevel=INFO",
+    ]
+    with checked(settings):
+        app.worker_main(arguments)
 
 
 def beat(data: DataOption = None, config: ConfigOption = None) -> None:
     """Send the ticks that poll sources and sweep the ledger. One is enough; two are harmless."""
     settings = load(config, data)
-    _check_server(settings)
-    with opened(settings) as desk:
-        desk.sources.sync(settings.sources)
     from worker.tasks import app  # noqa: PLC0415  # the Celery app reads the environment that load has set
 
-    app.start(["beat", "--scheduler=celery.beat:Scheduler", "--pidfile=", "--loglevel=WARNING"])
+    with checked(settings) as desk:
+        desk.sources.sync(settings.sources)
+        app.start(["beat", "--scheduler=celery.beat:Scheduler", "--pidfile=", "--loglevel=WARNING"])
 
 
 def store(
@@ -97,7 +97,6 @@ def store(
     if group:
         os.environ["COPYDESK_STORE_GROUP"] = group
     settings = load(config, data)
-    _check_server(settings)
     stop = threading.Event()
 
     def ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
@@ -105,7 +104,7 @@ def store(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask_to_stop)
-    with opened(settings) as desk, opened_sink(settings) as sink:
+    with checked(settings) as desk, opened_sink(settings) as sink:
         queue = StorageQueue(desk.redis, desk.keys, settings.store.group)
         name = consumer or f"{socket.gethostname()}-{os.getpid()}"
         writer = Writer(queue, sink, desk.redis, settings, name, lambda entry, why: bury_refused(desk, entry, why))
@@ -113,10 +112,12 @@ def store(
         writer.run(stop)
 
 
-def _check_server(settings: Settings) -> None:
-    """Refuse to work on a server that would lose data."""
+@contextlib.contextmanager
+def checked(settings: Settings) -> Iterator[Desk]:
+    """A desk on a server that would not lose data; an embedded one that nobody runs yet lives as long as the block."""
     with opened(settings) as desk:
         check_safe(desk)
+        yield desk
 
 
 def check_safe(desk: Desk) -> None:

@@ -14,7 +14,7 @@ from worker.state.sources import SourceState
 
 app = typer.Typer(help="Feeds and directories: list, add, remove.", no_args_is_help=True)
 
-COLUMNS = {"id": "id", "kind": "kind", "place": "from", "lane": "lane", "due": "due", "problem": "problem"}
+COLUMNS = {"id": "id", "kind": "kind", "place": "from", "due": "due", "stored": "stored", "problem": "problem"}
 
 
 @app.command("list")
@@ -25,7 +25,7 @@ def list_sources(data: DataOption = None, config: ConfigOption = None, as_json: 
         desk.sources.sync(settings.sources)
         counts = desk.counters.by_source()
         rows = [_row(state, counts.get(state.source.id, {})) for state in desk.sources.all()]
-    print_rows(rows, COLUMNS | {"stored": "stored", "duplicate": "copies"}, as_json=as_json)
+    print_rows(rows, COLUMNS, as_json=as_json)
 
 
 @app.command()

@@ -57,8 +57,8 @@ class Budget:
 
 
 def pull_budget(settings: Settings) -> Budget:
-    """Half of Celery's soft time limit: the other half is for the batch in hand and a slow disk."""
-    return Budget(settings.workers.task_soft_seconds / 2)
+    """Half of a task's time limit: the other half is for the batch in hand and a slow disk."""
+    return Budget(settings.workers.task_seconds / 2)
 
 
 def memory_of(signature: str, piece: Piece) -> str:

@@ -249,7 +249,7 @@ class Ledger:
             member = _encodable(refusal.member) if isinstance(refusal.member, str) else refusal.member
             document = msgspec.structs.replace(document, member=member)
         return DeadLetter(
-            id=f"{claim.batch.id}-{secrets.token_hex(5)}",
+            id=secrets.token_hex(7),
             verdict=refusal.verdict,
             stage="parse" if claim.stage == RECEIVED else "dedupe",
             code=refusal.code,

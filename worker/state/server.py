@@ -116,11 +116,13 @@ class EmbeddedServer:
         self._drop_lock()
 
     def restart_if_dead(self) -> bool:
-        """Start again where the owned process has ended; True where it did."""
-        if self.process is None or self.process.poll() is None:
+        """Start (or join) a server again where the one we used has ended; True where it had."""
+        if self.process is not None:
+            if self.process.poll() is None:
+                return False
+            self.process = None
+        elif is_answering(self.data):
             return False
-        self.process = None
-        self._drop_lock()
         self.start()
         return True
 
@@ -142,6 +144,8 @@ class EmbeddedServer:
         return [word for name, value in options.items() for word in (f"--{name}", value)]
 
     def _take_lock(self) -> bool:
+        if self._lock is not None:
+            return True
         lock = (self.directory / "owner.lock").open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -15,7 +15,7 @@ from worker.model import Source
 from worker.state.keys import Keys
 from worker.state.scripts import Scripts
 
-LEASE_SECONDS = 60.0
+LEASE_SECONDS = 30.0
 """How long a pull may be silent before the source is due again; a working pull renews it."""
 
 SHOWN = ("pulled_at", "problem", "more", "status", "failures", "polled_at")

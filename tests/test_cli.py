@@ -1,0 +1,91 @@
+"""Words and exit codes of the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli_support import Cli
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Cli:
+    return Cli(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["ingest"], 2, b"Missing argument"),
+        (["ingest", "a.txt", "--lane", "fast"], 2, b"--lane takes news or backfill"),
+        (["worker", "--queues", "parse,cook"], 2, b"--queues takes pull, parse and dedupe, not cook"),
+        (["dead", "show", "nothing"], 2, b"there is no dead letter 'nothing'"),
+        (["dead", "list", "--verdict", "odd"], 2, b"--verdict takes dead or rejected"),
+        (["sources", "remove", "nothing"], 2, b"there is no source 'nothing'"),
+        (["sources", "add", "ftp://example.org/feed", "--id", "x"], 2, b"starts with http:// or https://"),
+        (["store", "--to", "mongodb://x"], 2, b"sqlite:"),
+        (["explain", "nothing-of-that-name"], 1, b"nothing is known about"),
+        (["parse", "no-such-file.txt"], 1, b""),
+    ],
+)
+def test_wrong_words_give_a_clear_message_and_exit_code(desk: Cli, words: list[str], code: int, message: bytes) -> None:
+    done = desk.run(*words, code=code)
+    assert message in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_broken_config_names_the_place(tmp_path: Path) -> None:
+    desk = Cli(tmp_path, settings="[sweeper]\ninterval = 3\n")
+    done = desk.run("status", code=2)
+    assert b"worker.toml" in done.stderr
+    assert b"interval" in done.stderr
+
+
+def test_sources_are_added_listed_and_removed(desk: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / "wire"
+    folder.mkdir()
+    desk.run("sources", "add", str(folder), "--id", "wire", "--inbox", "--interval-seconds", "5")
+    desk.run("sources", "add", "https://example.org/feed.xml", "--id", "example")
+    listed = {row["id"]: row for row in desk.lines("sources", "list")}
+    assert (listed["wire"]["kind"], listed["wire"]["place"]) == ("inbox", str(folder))
+    assert listed["example"]["kind"] == "feed"
+    assert b"exists already" in desk.run("sources", "add", str(folder), "--id", "wire", code=2).stderr
+    desk.run("sources", "remove", "wire")
+    assert [row["id"] for row in desk.lines("sources", "list")] == ["example"]
+
+
+def test_status_and_doctor_speak_json(desk: Cli) -> None:
+    look = desk.json("status")
+    assert look["in_flight"] == 0
+    assert {stage["stage"] for stage in look["stages"]} == {"received", "parsed"}
+    assert all(check["ok"] for check in desk.lines("doctor"))
+
+
+def test_doctor_finds_a_source_whose_path_is_gone(tmp_path: Path) -> None:
+    desk = Cli(tmp_path, '[[source]]\nid = "gone"\nkind = "directory"\npath = "nowhere"\n')
+    problems = [check for check in desk.lines("doctor", code=1) if not check["ok"]]
+    assert [check["check"] for check in problems] == ["source gone"]
+
+
+def test_parse_gives_a_line_for_every_document(desk: Cli, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("A headline\n\n" + "A sentence of the body follows here. " * 8)
+    (tmp_path / "in" / "b.jsonl").write_text('{"headline": "One", "body_text": "Text of one."}\n{"broken\n')
+    lines = desk.lines("parse", "in", "--jobs", "2")
+    found = [(Path(line["input"]).name, line["member"], line["outcome"], line["reason"]) for line in lines]
+    assert found == [
+        ("a.txt", None, "article", None),
+        ("b.jsonl", 0, "article", None),
+        ("b.jsonl", 1, "rejected", "malformed_json"),
+    ]
+
+
+def test_reconcile_fails_where_a_stored_record_is_gone(desk: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"guid": "1", "headline": "Kept", "body_text": "words " * 60}))
+    desk.run("ingest", "a.json", "--until-idle")
+    assert desk.json("reconcile")["balanced"]
+    (desk.data / "records.db").unlink()
+    report = desk.json("reconcile", code=1)
+    assert (report["missing"], report["balanced"]) == (1, False)
