@@ -211,7 +211,9 @@ def _apply_environment(tables: dict[str, Any], environ: Mapping[str, str]) -> No
         known = {field.name for field in msgspec.structs.fields(sections[section])} if section in sections else set()
         if key not in known:
             raise ConfigurationError(f"environment variable {variable} names no setting; see config/worker.toml")
-        tables.setdefault(section, {})[key] = value
+        table = tables.setdefault(section, {})
+        if isinstance(table, dict):  # what is none is refused with the rest of the file
+            table[key] = value
 
 
 def _section_and_key(variable: str) -> tuple[str, str]:
@@ -220,7 +222,10 @@ def _section_and_key(variable: str) -> tuple[str, str]:
 
 
 def _read_sources(path: Path) -> tuple[Source, ...]:
-    rows = _read_toml(path).get("source", [])
+    tables = _read_toml(path)
+    rows = tables.pop("source", [])
+    if tables:
+        raise ConfigurationError(f"{path}: unknown {next(iter(tables))!r}; each source is a table [[source]]")
     try:
         sources = msgspec.convert(rows, tuple[Source, ...])
     except msgspec.ValidationError as error:

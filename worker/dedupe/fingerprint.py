@@ -27,7 +27,14 @@ LONG_BODY_WORDS = 50
 """From this length on an equal body is a copy whatever the headline says (a shorter one may be a notice)."""
 SHORTEST_COPY_WORDS = 10
 """Below this length nothing is called a copy across sources: too short to judge."""
-_GAPS = re.compile(r"[\W_]+")
+_VARIATION_SELECTORS = range(0xFE00, 0xFE10)
+_MARKS = "".join(
+    chr(point)
+    for point in range(0x0300, 0x10000)
+    if unicodedata.category(chr(point)).startswith("M") and point not in _VARIATION_SELECTORS
+)
+"""Accents and vowel signs: `\\w` leaves them out, but in Hindi or Thai they tell one word from another."""
+_GAPS = re.compile(rf"[^\w{_MARKS}]+")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 UNSPACED_CHARACTERS_PER_WORD = 2
 """Chinese and Japanese words are about two characters long; good enough to tell short from long."""
@@ -53,7 +60,7 @@ class Fingerprint:
 def normalise(text: str) -> str:
     """Text with everything folded that never tells two articles apart. Idempotent."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return _GAPS.sub(" ", folded).strip()
+    return _GAPS.sub(" ", folded.replace("_", " ")).strip()
 
 
 def count_words(text: str) -> int:

@@ -60,10 +60,8 @@ def explain(desk: Desk, sink: Sink, text: str) -> dict[str, Any]:
 
 def _receipts(desk: Desk, text: str) -> list[Receipt]:
     days = desk.settings.memory.receipt_days
-    origin, _, member = text.rpartition("#")
-    places: list[tuple[str, int | str | None]] = [(text, None)]
-    if origin and member.isdecimal():
-        places.append((origin, int(member)))
+    # `path#member` needs no taking apart: a receipt is filed under just that name.
+    places: list[tuple[str, int | None]] = [(text, None)]
     places += [(text, index) for index in range(MEMBERS_LOOKED_AT)]
     return [receipt for place, part in places for receipt in find_receipts(desk.redis, desk.keys, place, part, days)]
 
