@@ -128,8 +128,9 @@ def _forget_parents_desk(**_: object) -> None:
 @setup_logging.connect
 def _logging(**_: object) -> None:
     configure_logging(os.environ.get("COPYDESK_LOG_LEVEL", "info"))
-    logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)
-    logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
+    # These say a line for every task, of which beat sends one a second.
+    for chatty in ("celery.worker.strategy", "celery.app.trace", "celery.beat"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 @app.task(name="copydesk.tick")
