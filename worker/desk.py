@@ -80,7 +80,12 @@ class Desk:
             log.warning("bell_lost", task=task, identifier=identifier, error=str(error))
 
     def drop_spooled(self, references: Sequence[str]) -> None:
-        """Delete spool objects that nobody holds any more."""
+        """Delete spool objects that nobody holds any more, once the server has on disk that nobody does.
+
+        A server that lost its last second would else bring a batch back whose bytes are gone.
+        """
+        if references:
+            self.wait_until_durable()
         for reference in references:
             self.spool.delete(reference)
 

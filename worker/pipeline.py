@@ -140,8 +140,7 @@ def sweep(desk: Desk) -> int:
             for batch_id in desk.ledger.overdue(stage, lane, min(silent, SWEEP_BATCHES)):
                 desk.ring(task, lane, batch_id)
                 rung += 1
-    for letter in desk.letters.expired():
-        desk.drop_spooled([ref for ref in [desk.letters.purge(letter)] if ref])
+    desk.drop_spooled([ref for ref in map(desk.letters.purge, desk.letters.expired()) if ref])
     desk.spool.remove_unfinished(ORPHAN_SECONDS)
     for reference in desk.spool.references_older_than(ORPHAN_SECONDS):
         if not desk.ledger.holds(reference):

@@ -67,12 +67,9 @@ def replay(desk: Desk, letters: Iterable[DeadLetter], per_second: float | None =
 
 def purge(desk: Desk, letters: Iterable[DeadLetter]) -> int:
     """Forget letters and their bytes; returns how many."""
-    count = 0
-    for letter in letters:
-        freed = desk.letters.purge(letter)
-        desk.drop_spooled([freed] if freed else [])
-        count += 1
-    return count
+    freed = [desk.letters.purge(letter) for letter in letters]
+    desk.drop_spooled([reference for reference in freed if reference])
+    return len(freed)
 
 
 def refused_records(desk: Desk) -> set[tuple[str, int]]:
