@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import time
 from types import TracebackType
@@ -87,8 +89,18 @@ def _picture(look: dict[str, Any]) -> Group:
     lines: list[Any] = [table, verdicts]
     lines += [Text(f"paused: {why}", style="yellow") for why in look["paused"].values()]
     lines += [Text(f"{row['id']}: {row['problem']}", style="yellow") for row in look["sources_in_trouble"][:5]]
+    lines.append(Text(f"look at the records: {command_name()} records", style="dim"))
     lines.append(Text("Ctrl-C stops; the next start continues", style="dim"))
     return Group(*lines)
+
+
+def command_name() -> str:
+    """How this command was called, so that it can be typed again."""
+    called = sys.argv[0]
+    if not called.endswith("copydesk"):
+        return "copydesk"
+    relative = os.path.relpath(called)
+    return "copydesk" if shutil.which("copydesk") == called else min(called, relative, key=len)
 
 
 def print_summary(look: dict[str, Any], settings: Settings) -> None:
@@ -115,4 +127,5 @@ def print_summary(look: dict[str, Any], settings: Settings) -> None:
     for row in look["sources_in_trouble"]:
         console.print(f"source {row['id']}: {row['problem']}", style="yellow", markup=False)
     console.print(f"records are in {settings.sink_url}", markup=False, soft_wrap=True)
-    console.print("look at them: copydesk records      check the books: copydesk reconcile", markup=False)
+    name = command_name()
+    console.print(f"look at them: {name} records      check the books: {name} reconcile", markup=False)

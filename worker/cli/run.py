@@ -42,7 +42,8 @@ def run(
     """
     settings = load(config, data)
     interrupted = False
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     with Supervisor(settings) as supervisor:
         desk = Desk(settings, celery_bells())
         check_safe(desk)
@@ -53,6 +54,7 @@ def run(
             interrupted = True
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
             typer.echo("stopping; what is not done continues at the next start ...", err=True)
         look = snapshot(desk)
         desk.close()
