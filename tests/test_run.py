@@ -203,6 +203,18 @@ def test_jsonl_on_standard_input(tmp_path: Path) -> None:
     assert {record["source_id"] for record in desk.lines("records")} == {"pipe"}
 
 
+def test_a_known_source_may_hand_over_to_the_other_lane(tmp_path: Path) -> None:
+    desk = Cli(tmp_path)
+    for lane in ("news", "backfill"):
+        text = f"Lane {lane}\n\n" + f"This text of the lane {lane} is long enough to be an article. " * 5
+        (tmp_path / f"{lane}.txt").write_text(text)
+        desk.run("ingest", f"{lane}.txt", "--source", "archive", "--lane", lane, "--until-idle")
+    assert {(record["headline"], record["lane"]) for record in desk.lines("records")} == {
+        ("Lane news", "news"),
+        ("Lane backfill", "backfill"),
+    }
+
+
 def test_work_handed_over_without_workers_waits_for_the_next_run(tmp_path: Path) -> None:
     desk = Cli(tmp_path)
     (tmp_path / "a.txt").write_text("Waiting\n\n" + "This text waits until somebody works on it. " * 10)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,7 +24,7 @@ from worker.cli.common import (
 )
 from worker.cli.display import Display, print_summary
 from worker.cli.parts import check_safe
-from worker.config import Settings
+from worker.config import Settings, check_source
 from worker.desk import Desk
 from worker.errors import ConfigurationError
 from worker.intake.directory import pull_paths
@@ -66,17 +66,29 @@ def ingest(
     if lane not in LANES:
         raise ConfigurationError(f"--lane takes {' or '.join(LANES)}, not {lane!r}")
     settings = load(config, data)
-    with working(settings, work=until_idle) as (desk, supervisor):
-        owner = desk.sources.ensure(Source(id=source, kind="push", lane=lane))
-        with Display(desk, quiet=as_json) as display:
-            pulled = _hand_over(paths, owner, desk, lane, display)
-            desk.wait_until_durable()
-            if until_idle:
-                _work_until_idle(desk, supervisor, display)
-        look = snapshot(desk)
+    owner = check_source(Source(id=source, kind="push", lane=lane))
+    try:
+        pulled, look = _ingest(settings, paths, owner, until_idle=until_idle, quiet=as_json)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; what was handed over is safe, and the same command again adds only the rest", err=True)
+        raise typer.Exit(130) from None
     _report(pulled, look, settings, as_json=as_json, until_idle=until_idle)
     if pulled.unreadable:
         raise typer.Exit(1)
+
+
+def _ingest(
+    settings: Settings, paths: list[Path], owner: Source, *, until_idle: bool, quiet: bool
+) -> tuple[Pulled, dict[str, Any]]:
+    """Hand over, work if asked to; what was handed over, and the state of the system after it."""
+    with working(settings, work=until_idle) as (desk, supervisor):
+        known = desk.sources.ensure(owner)
+        with Display(desk, quiet=quiet) as display:
+            pulled = _hand_over(paths, known, desk, owner.lane, display)
+            desk.wait_until_durable()
+            if until_idle:
+                _work_until_idle(desk, supervisor, display)
+        return pulled, snapshot(desk)
 
 
 @contextlib.contextmanager
@@ -127,7 +139,7 @@ def _work_until_idle(desk: Desk, supervisor: Supervisor | None, display: Display
         time.sleep(LOOK_SECONDS)
 
 
-def _report(pulled: Pulled, look: dict[str, object], settings: Settings, *, as_json: bool, until_idle: bool) -> None:
+def _report(pulled: Pulled, look: dict[str, Any], settings: Settings, *, as_json: bool, until_idle: bool) -> None:
     for problem in pulled.unreadable:
         typer.echo(f"copydesk: {problem.origin}: {problem.code}: {problem.detail}", err=True)
     if as_json:
