@@ -120,6 +120,21 @@ def test_a_copy_that_changes_becomes_a_record_of_its_own(desk: Desk) -> None:
     assert len({record.id for record in desk.records()}) == 2
 
 
+def test_a_kill_notice_withdraws_the_record_it_names(desk: Desk) -> None:
+    desk.push(article(guid="g1"))
+    kill = article(guid="g1", withdrawn=True)
+    assert desk.push(kill, at=NOW + timedelta(hours=1)) == ("updated",)
+    assert desk.push(kill, at=NOW + timedelta(hours=1)) == ("duplicate",)
+    first, second = desk.records()
+    assert (second.id, second.version, second.event, second.supersedes) == (first.id, 2, "withdraw", f"{first.id}:1")
+
+
+def test_a_kill_notice_is_no_copy_of_another_sources_article(desk: Desk) -> None:
+    desk.push(article(guid="g1"), source="a")
+    assert desk.push(article(guid="g1", withdrawn=True), source="b") == ("stored",)
+    assert [record.event for record in desk.records()] == ["create", "withdraw"]
+
+
 def test_short_texts_are_no_copies_across_sources(desk: Desk) -> None:
     brief = {"headline": "Live updates", "body_text": "More soon."}
     assert desk.push(article(guid="1", **brief), source="a") == ("stored",)

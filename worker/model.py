@@ -153,7 +153,8 @@ class Article(msgspec.Struct, frozen=True, kw_only=True):
     """What parsing found in a document. `provenance` says for each field where it was read.
 
     `identity_url` and `identity_guid` say whether `url` and `guid` may identify the article:
-    a link shared by several entries of a feed names none of them.
+    a link shared by several entries of a feed names none of them. `withdrawn` is a kill notice: the
+    article's record is published as event `withdraw`.
     """
 
     headline: str | None = None
@@ -172,6 +173,7 @@ class Article(msgspec.Struct, frozen=True, kw_only=True):
     canonical_url: str | None = None
     identity_guid: bool = True
     identity_url: bool = True
+    withdrawn: bool = False
     language: str | None = None
     language_confidence: float | None = None
     published_at: datetime | None = None

@@ -105,11 +105,13 @@ def _text(article: Article) -> str:
 
 
 def _content(article: Article) -> str:
-    return f"{normalise(article.headline or '')}\n{normalise(_text(article))}"
+    # The notice that takes an article back may repeat its text: it is a change all the same.
+    withdrawn = "\nwithdrawn" if article.withdrawn else ""
+    return f"{normalise(article.headline or '')}\n{normalise(_text(article))}{withdrawn}"
 
 
 def _copy_digest(article: Article) -> bytes:
-    body = article.body_text
+    body = "" if article.withdrawn else article.body_text
     words = count_words(body)
     if words < SHORTEST_COPY_WORDS:
         return b""

@@ -26,6 +26,7 @@ class Candidate(msgspec.Struct, frozen=True):
     fingerprint: Fingerprint
     record_tail: bytes
     sighting_tail: bytes
+    withdrawn: bool
     origin: str
     member: int | str | None
 
@@ -62,6 +63,7 @@ def make_candidate(article: Article, document: Document, lane: Lane, processed_a
     return Candidate(
         fingerprint=fingerprint(document.source_id, article, document.received_at),
         record_tail=encoded[len(_HEAD) :],
+        withdrawn=article.withdrawn,
         sighting_tail=b'"seen_in":' + encode(seen) + b"}",
         origin=document.origin,
         member=member,

@@ -117,4 +117,5 @@ def _arguments(candidate: Candidate) -> tuple[bytes | int, ...]:
         candidate.sighting_tail,
         receipt_field(candidate.origin, candidate.member),
         candidate.record_tail,
+        b"withdraw" if candidate.withdrawn else b"",
     )

@@ -2,8 +2,8 @@
 -- KEYS: batch waiting due total day rate in_flight spool receipts stream
 --       identity identity_before copies copies_before known known_before
 -- ARGV: batch_id token lane source first n day_ttl receipt_ttl memory_ttl generation generation_seconds
---       (record_id identities copy content updated_ms received_ms sighting_tail receipt_field record_tail)*
---       identities are 16-byte digests in a row, strongest first
+--       (record_id identities copy content updated_ms received_ms sighting_tail receipt_field record_tail event)*
+--       event is 'withdraw' or empty (the verdict says it); identities are 16-byte digests in a row, strongest first
 -- Answer: 'lost' (lease gone), 'generation' (memory moved on), or {progress, settled, freed refs, verdicts}
 local batch, waiting, due, total, day_key, rate, in_flight, spool, receipts, stream = unpack(KEYS, 1, 10)
 local id, token, lane, source, first, n, day_ttl, receipt_ttl, memory_ttl, generation, generation_seconds = unpack(ARGV, 1, 11)
@@ -96,7 +96,7 @@ end
 
 local function append(meta, verdict, record_id, version)
   local name = hex(record_id)
-  local event = verdict == 'updated' and 'update' or 'create'
+  local event = meta[10] ~= '' and meta[10] or (verdict == 'updated' and 'update' or 'create')
   local supersedes = verdict == 'updated' and ('"' .. name .. ':' .. (version - 1) .. '"') or 'null'
   local head = '{"id":"' .. name .. '","version":' .. version .. ',"event":"' .. event .. '","supersedes":' .. supersedes ..
     ',"family_id":"' .. name .. '","relation":null,"similarity":null,"matched_id":null,'
@@ -105,7 +105,7 @@ end
 
 local verdicts = {}
 for i = 0, n - 1 do
-  local meta = {unpack(ARGV, 12 + 9 * i, 20 + 9 * i)}
+  local meta = {unpack(ARGV, 12 + 10 * i, 21 + 10 * i)}
   meta[5], meta[6] = tonumber(meta[5]), tonumber(meta[6])
   local found, kind = identify(meta)
   local verdict, record_id, version, flag, sighted = decide(meta, found, kind)
