@@ -55,6 +55,7 @@ class Limits(_Section, frozen=True, kw_only=True):
     document_bytes: int = 50_000_000
     inline_bytes: int = 1_000_000
     parse_seconds: float = 20.0
+    parse_memory_bytes: int = 2_000_000_000
 
 
 class Sweeper(_Section, frozen=True, kw_only=True):

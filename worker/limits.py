@@ -1,13 +1,16 @@
-"""A limit on the time that one piece of work may take."""
+"""Limits on the time and memory that one piece of work may take."""
 
 from __future__ import annotations
 
 import contextlib
+import resource
 import signal
 import threading
 from collections.abc import Iterator
 from types import FrameType
 from typing import NoReturn
+
+import psutil
 
 from worker.errors import Failed
 
@@ -35,3 +38,16 @@ def time_limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def limit_memory(more_bytes: int) -> None:
+    """Let this process grow by at most so many bytes of address space; past that, allocations raise MemoryError.
+
+    For processes that parse: a document that asks for gigabytes then fails alone instead of taking the machine's
+    memory. 0 sets no limit.
+    """
+    if more_bytes <= 0:
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = psutil.Process().memory_info().vms + more_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))

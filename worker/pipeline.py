@@ -108,6 +108,9 @@ def parse_one(desk: Desk, document: Document) -> list[Article | Refusal]:
         return [Refusal(verdict="rejected", code=error.code, detail=error.detail)]
     except Failed as error:
         return [Refusal(verdict="dead", code=error.code, detail=error.detail)]
+    except MemoryError:
+        detail = f"parsing needed more than {desk.settings.limits.parse_memory_bytes} bytes"
+        return [Refusal(verdict="dead", code="out_of_memory", detail=detail)]
 
 
 def dedupe(desk: Desk, batch_id: str) -> None:

@@ -19,6 +19,7 @@ from kombu.exceptions import OperationalError
 from worker import pipeline
 from worker.config import Settings, load_settings
 from worker.desk import Desk, StageTask, state_url_of
+from worker.limits import limit_memory
 from worker.logs import configure_logging
 from worker.model import LANES, Lane
 from worker.state.connection import SCHEMES, broker_url
@@ -121,8 +122,9 @@ def desk() -> Desk:
 
 
 @worker_process_init.connect
-def _forget_parents_desk(**_: object) -> None:
+def _prepare_pool_process(**_: object) -> None:
     desk.cache_clear()
+    limit_memory(settings.limits.parse_memory_bytes)
 
 
 @setup_logging.connect
