@@ -28,6 +28,13 @@ REJECTION_CODES = {
     "malformed_json": "not valid JSON",
     "malformed_feed": "announces itself as a feed, but no entry can be read",
     "entity_declaration": "XML that declares entities (refused before any parser sees it)",
+    "truncated_container": "a container, or a member of it, ends early or is damaged; what could be read was taken",
+    "expansion_limit": "unpacks to more than limits.expanded_bytes or limits.expansion_ratio times its size",
+    "nested_too_deep": "containers in each other beyond limits.nesting",
+    "too_many_members": "a container of more than limits.members members; those before were taken",
+    "empty_container": "a container that holds no document",
+    "encrypted_member": "a member of a container that needs a password",
+    "skipped_member": "a member of a container that is no regular file (a link or a device)",
 }
 FAILURE_CODES = {
     "parse_error": "the parser raised an unexpected error",

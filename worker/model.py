@@ -58,7 +58,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Bytes as received, with where and when.
 
     Exactly one of `content` (the bytes) and `content_ref` (a spool reference, for large ones) is set.
-    `origin` is the path or URL; `member` names a part of it (line of a JSONL file, entry of a feed).
+    `origin` is the path or URL; `member` names a part of it (line of a JSONL file, entry of a feed, path in an
+    archive). `refused` is set where a container lost something: it is all that parsing this document gives.
     """
 
     source_id: str
@@ -74,6 +75,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     language: str | None = None
     http: Http | None = None
     replayed_from: str | None = None
+    refused: Refusal | None = None
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,7 +201,11 @@ class Article(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """A document, or one member of it, that gives no article: `verdict` rejected or dead, and why."""
+    """A document, or one member of it, that gives no article: `verdict` rejected or dead, and why.
+
+    `article` holds the facts that were read all the same (a feed entry of a link and a date); it is
+    shown by `copydesk parse` and stored nowhere.
+    """
 
     verdict: Literal["rejected", "dead"]
     code: str
@@ -207,6 +213,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     traceback: str | None = None
     member: int | str | None = None
     feed: dict[str, str] | None = None
+    article: Article | None = None
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,12 +11,14 @@ import msgspec
 
 from worker.errors import Failed, Rejected
 from worker.model import Article, Document, Refusal
+from worker.parse.containers import is_container, open_container
 from worker.parse.detect import (
     BINARY,
     FEED,
     SGML,
     XML,
     detect_media_type,
+    document_name,
     refuse_entities,
 )
 from worker.parse.refusals import parse_error, refusal
@@ -32,6 +34,8 @@ def parse_document(document: Document, content: bytes) -> list[Article | Refusal
     exception a dead one with code `parse_error` and its traceback. Only MemoryError and exceptions
     that are no `Exception` (interrupts) go through.
     """
+    if document.refused is not None:
+        return [document.refused]
     found: list[Article | Refusal] = []
     try:
         found.extend(_parse(document, content))
@@ -49,9 +53,10 @@ def parse_document(document: Document, content: bytes) -> list[Article | Refusal
 def _parse(document: Document, content: bytes) -> Iterator[Article | Refusal]:
     if not content.strip():
         raise Rejected("empty_document")
-    # A member's name is its container's: only its own bytes and declared type speak for it.
-    name = document.origin if document.member is None else None
-    media_type = detect_media_type(content, document.media_type, name)
+    media_type = detect_media_type(content, document.media_type, document_name(document))
+    if is_container(media_type):
+        yield from _parse_members(document, content)
+        return
     if media_type == BINARY:
         raise Rejected("binary_content")
     if media_type in (FEED, XML, SGML):
@@ -60,4 +65,21 @@ def _parse(document: Document, content: bytes) -> Iterator[Article | Refusal]:
     if parser is None:
         raise Rejected("unsupported_format", f"no parser for {media_type} yet")
     for item in parser(content, msgspec.structs.replace(document, media_type=media_type)):
-        yield (item if item.member is not None else msgspec.structs.replace(item, member=document.member))
+        yield msgspec.structs.replace(item, member=_member(document.member, item.member))
+
+
+def _parse_members(document: Document, content: bytes) -> Iterator[Article | Refusal]:
+    """What a container holds, where nobody opened it before (a fetched one, a letter that is replayed)."""
+    empty = True
+    for member in open_container(document, content) or ():
+        empty = False
+        yield from parse_document(member, member.content or b"")
+    if empty:
+        raise Rejected("empty_container")
+
+
+def _member(outer: int | str | None, inner: int | str | None) -> int | str | None:
+    """An entry (from 0) of a document that is itself a member of an archive: `path/entry`."""
+    if inner is None:
+        return outer
+    return f"{outer}/{inner}" if isinstance(outer, str) and isinstance(inner, int) else inner

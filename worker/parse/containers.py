@@ -1,44 +1,119 @@
 """Containers: documents that hold documents. Each member becomes a document of its own.
 
+    bytes ──► detect ──► opener ──► parts ──► a document for each, or opened in turn
+
+What is packed is read piece by piece and never further than the limits; what could be read of a damaged
+container is kept, and a document that is refused when it is parsed says what was lost.
 A new container is one function and one line in `OPENERS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import io
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
 import msgspec
 
+from worker.errors import Rejected
 from worker.model import Document
-from worker.parse.detect import JSON, JSON_LINES, detect_media_type
+from worker.parse.detect import JSON_LINES, detect_media_type, document_name
+from worker.parse.open_compressed import open_bzip2, open_gzip, open_xz, open_zstd
+from worker.parse.open_lines import open_json_lines
+from worker.parse.unpacking import Budget, ContainerLimits, MemberStream, Opener, Part, refused
 
-Opener = Callable[[Document, bytes], Iterator[Document]]
+__all__ = ["OPENERS", "ContainerLimits", "is_container", "open_container"]
+
+OPENERS: dict[str, Opener] = {
+    JSON_LINES: open_json_lines,
+    "application/gzip": open_gzip,
+    "application/x-bzip2": open_bzip2,
+    "application/x-xz": open_xz,
+    "application/zstd": open_zstd,
+}
+
+_HEAD_BYTES = 32 * 1024
+"""How much of a member is looked at to tell what it is."""
+_NO_LIMITS = ContainerLimits()
 
 
-def open_container(document: Document, content: bytes) -> Iterator[Document] | None:
-    """A document and its bytes -> its members, each with its bytes in `content`; None for no container.
+def is_container(media_type: str) -> bool:
+    """Whether documents of a media type hold documents."""
+    return media_type in OPENERS
 
-    A member of a container that is itself one is opened by calling this again.
+
+def open_container(
+    document: Document, content: bytes | BinaryIO, limits: ContainerLimits = _NO_LIMITS
+) -> Iterator[Document] | None:
+    """A document and its bytes (or a stream of them) -> what it holds, however deep; None for no container.
+
+    Each member has its bytes in `content`. What is lost (damage, a limit, encryption) is a document with
+    `refused` set. Containers without members give nothing. Never raises for what is in the bytes; an OSError of
+    the stream passes through.
     """
-    name = document.origin if document.member is None else None
-    opener = OPENERS.get(detect_media_type(content, document.media_type, name))
-    return opener(document, content) if opener is not None else None
+    stream = io.BytesIO(content) if isinstance(content, bytes) else content
+    head = stream.read(_HEAD_BYTES)
+    stream.seek(0)
+    opener = _opener(document, head)
+    return _open(opener, document, stream, Budget(limits), 1) if opener is not None else None
 
 
-def open_json_lines(document: Document, content: bytes) -> Iterator[Document]:
-    """JSONL -> a JSON document for each line that is not blank; `member` is the line's index from 0."""
-    for index, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n")):
-        stripped = line.strip()
-        if stripped:
-            yield msgspec.structs.replace(
-                document,
-                content=stripped,
-                content_ref=None,
-                size_bytes=len(stripped),
-                member=index,
-                media_type=JSON,
-                encoding_declared=None,
-            )
+def _opener(document: Document, head: bytes) -> Opener | None:
+    return OPENERS.get(detect_media_type(head, document.media_type, document_name(document)))
 
 
-OPENERS: dict[str, Opener] = {JSON_LINES: open_json_lines}
+def _open(opener: Opener, container: Document, stream: BinaryIO, budget: Budget, depth: int) -> Iterator[Document]:
+    """All that a container holds; `depth` counts the containers around its members."""
+    try:
+        for part in opener(container, stream, budget):
+            budget.take_member()
+            yield from _read(part, budget, depth)
+            if budget.spent:
+                return
+    except Rejected as error:
+        yield refused(container, error)
+
+
+def _read(part: Part, budget: Budget, depth: int) -> Iterator[Document]:
+    """One part -> its document, or what it holds where it is a container itself; then what was lost of it."""
+    source = MemberStream(part)
+    stream = io.BufferedReader(source, _HEAD_BYTES)
+    head = stream.read(_HEAD_BYTES)
+    opener = _opener(part.document, head)
+    rest: BinaryIO = io.BufferedReader(_Again(head, stream), _HEAD_BYTES)
+    if opener is None:
+        yield from _whole(part.document, rest, source, budget)
+    elif depth >= budget.limits.depth:
+        yield refused(part.document, Rejected("nested_too_deep", f"more than {depth} containers in each other"))
+        return
+    else:
+        yield from _open(opener, part.document, rest, budget, depth + 1)
+    if source.problem is not None:
+        yield refused(part.document, source.problem)
+
+
+def _whole(document: Document, stream: BinaryIO, source: MemberStream, budget: Budget) -> Iterator[Document]:
+    """A member that is no container, unless there is too much of it. What came before damage is kept."""
+    content = stream.read(budget.limits.member_bytes + 1)
+    if len(content) > budget.limits.member_bytes:
+        yield refused(document, Rejected("too_large", f"more than {budget.limits.member_bytes} bytes unpacked"))
+    elif source.problem is None or (content and source.problem.code == "truncated_container"):
+        yield msgspec.structs.replace(document, content=content, content_ref=None, size_bytes=len(content))
+
+
+class _Again(io.RawIOBase):
+    """A stream whose beginning was read already, from its beginning."""
+
+    def __init__(self, head: bytes, stream: BinaryIO) -> None:
+        self._head = head
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)
+        piece = self._head[: len(view)] or self._stream.read(len(view))
+        self._head = self._head[len(view) :]
+        view[: len(piece)] = piece
+        return len(piece)

@@ -10,6 +10,7 @@ import codecs
 import re
 
 from worker.errors import Rejected
+from worker.model import Document
 from worker.parse.signatures import binary_type
 
 HTML, XML, FEED, TEXT = (
@@ -137,6 +138,7 @@ _MAIL_NAMES = frozenset(
         "in-reply-to",
     ]
 )
+_COMPRESSED = re.compile(r"\.(?:gz|bz2|xz|zstd?)$", re.IGNORECASE)
 _WIRE_CONTROLS = re.compile(rb"[\x01\x02\x03\x16\x11\x12\x13]")
 
 
@@ -297,7 +299,18 @@ def _looks_wide(sample: bytes) -> bool:
     return max(even, odd) >= most
 
 
+def document_name(document: Document) -> str | None:
+    """The name that speaks for a document: its path in a container, else the path or URL it came from.
+
+    Lines of a file and entries of a feed have none of their own.
+    """
+    if document.member is None:
+        return document.origin
+    return document.member if isinstance(document.member, str) else None
+
+
 def _suffix(name: str | None) -> str:
-    """Extension of a path or URL in lower case, without query; empty where there is none."""
+    """Extension of a path or URL in lower case, without query and compression; empty where there is none."""
     last = re.split(r"[?#]", name or "")[0].rpartition("/")[2]
+    last = _COMPRESSED.sub("", last)
     return last.rpartition(".")[2].lower() if "." in last else ""
