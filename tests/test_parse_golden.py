@@ -35,7 +35,7 @@ def test_gives_what_is_expected(path: Path) -> None:
 def test_every_field_set_has_its_origin() -> None:
     article = parse(DATA / "feed" / "rss_full_text.rss")[0]
     derived = {"media_type", "encoding", "extraction", "provenance", "warnings", "feed", "member"}
-    flags = {"identity_guid", "identity_url"}
+    flags = {"identity_guid", "identity_url", "withdrawn"}
     unset: tuple[object, ...] = (None, "", [], {})
     set_fields = {key for key, value in article.items() if value not in unset} - derived - flags
     assert set_fields == set(article["provenance"])
