@@ -35,6 +35,9 @@ COLUMNS = {
     "copies": "seen in",
 }
 
+SHOWN_CHARACTERS = 80
+"""How much of a value `explain` shows; --json has all of it."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
@@ -113,30 +116,28 @@ def _row(record: Record) -> dict[str, Any]:
 
 def _print_life(answer: dict[str, Any]) -> None:
     for record in answer["records"]:
-        console.rule(f"{record['id']} version {record['version']}", align="left")
-        console.print(record["headline"] or "(no headline)", style="bold", markup=False)
-        console.print(
-            f"from {record['raw_ref']} ({record['media_type']}), received {record['received_at']}", markup=False
-        )
-        if record.get("encoding"):
-            console.print(f"encoding {record['encoding']}", markup=False)
-        console.print(f"parsed by {record['extraction']}", markup=False)
-        for field, origin in sorted(record["provenance"].items()):
-            value = str(record.get(field))
-            console.print(f"  {field:22} {origin:12} {value[:80]}", markup=False, highlight=False)
-        for warning in record["warnings"]:
-            console.print(f"  warning: {warning}", style="yellow", markup=False)
-        for seen in record["seen_in"]:
-            console.print(
-                f"  also seen in {seen['source_id']}: {seen['url'] or seen['origin']} at {seen['at']}", markup=False
-            )
+        _print_record(record)
     for receipt in answer["receipts"]:
-        console.print(
-            f"{receipt['at']}  {receipt['verdict']}  {receipt['reference']}  {receipt['detail']}", markup=False
-        )
+        _say("  ".join(receipt[part] for part in ("at", "verdict", "reference", "detail")))
     for letter in answer["letters"]:
-        console.print(
-            f"{letter['at']}  {letter['verdict']} in {letter['stage']}: {letter['code']}: {letter['detail']}  "
-            f"(copydesk dead show {letter['id']})",
-            markup=False,
-        )
+        what = f"{letter['at']}  {letter['verdict']} in {letter['stage']}: {letter['code']}: {letter['detail']}"
+        _say(f"{what}  (copydesk dead show {letter['id']})")
+
+
+def _print_record(record: dict[str, Any]) -> None:
+    console.rule(f"{record['id']} version {record['version']}", align="left")
+    _say(record["headline"] or "(no headline)", style="bold")
+    _say(f"from {record['raw_ref']} ({record['media_type']}), received {record['received_at']}")
+    for part in ("encoding", "extraction"):
+        facts = ", ".join(f"{name} {value}" for name, value in (record.get(part) or {}).items() if value is not None)
+        _say(f"{part}: {facts}")
+    for field, origin in sorted(record["provenance"].items()):
+        _say(f"  {field:22} {origin:12} {str(record.get(field))[:SHOWN_CHARACTERS]}")
+    for warning in record["warnings"]:
+        _say(f"  warning: {warning}", style="yellow")
+    for seen in record["seen_in"]:
+        _say(f"  also seen in {seen['source_id']}: {seen['url'] or seen['origin']} at {seen['at']}")
+
+
+def _say(text: str, style: str | None = None) -> None:
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

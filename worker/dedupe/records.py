@@ -42,7 +42,7 @@ def make_record(article: Article, document: Document, lane: Lane, processed_at: 
         processed_at=processed_at,
         word_count=count_words(article.body_text),
         content_hash=content_hash(article),
-        raw_ref=raw_reference(document),
+        raw_ref=raw_reference(document, article),
         lane=lane,
         **facts,
     )
@@ -53,12 +53,11 @@ def make_candidate(article: Article, document: Document, lane: Lane, processed_a
     encoded = encode(make_record(article, document, lane, processed_at))
     if not encoded.startswith(_HEAD):
         raise ValueError("the fields that publish.lua writes must come first in Record")
-    member = article.member if article.member is not None else document.member
     seen = SeenIn(
         source_id=document.source_id,
         url=article.canonical_url or article.url,
         at=document.received_at,
-        origin=raw_reference(document),
+        origin=raw_reference(document, article),
     )
     return Candidate(
         fingerprint=fingerprint(document.source_id, article, document.received_at),
@@ -66,10 +65,15 @@ def make_candidate(article: Article, document: Document, lane: Lane, processed_a
         withdrawn=article.withdrawn,
         sighting_tail=b'"seen_in":' + encode(seen) + b"}",
         origin=document.origin,
-        member=member,
+        member=_member(document, article),
     )
 
 
-def raw_reference(document: Document) -> str:
+def raw_reference(document: Document, article: Article) -> str:
     """Where the original bytes came from: path or URL, with `#member` for a part of it."""
-    return document.origin if document.member is None else f"{document.origin}#{document.member}"
+    member = _member(document, article)
+    return document.origin if member is None else f"{document.origin}#{member}"
+
+
+def _member(document: Document, article: Article) -> int | str | None:
+    return article.member if article.member is not None else document.member
