@@ -70,7 +70,7 @@ def is_permanent(name: str) -> bool:
 
 
 def is_expiring(name: str) -> bool:
-    shapes = {"<day>": r"\d{4}-\d\d-\d\d", "<minute>": r"\d+", "<generation>": r"g\d+"}
+    shapes = {"<day>": r"\d{4}-\d\d-\d\d", "<minute>": r"\d+", "<generation>": r"g\d+", "<batch>": r"[nb][0-9a-f]{24}"}
     for declared in EXPIRING:
         kind, _, variable = declared.partition(":")
         if re.fullmatch(f"{kind}:{shapes[variable]}", name):

@@ -41,6 +41,7 @@ EXPIRING = {
     "identity:<generation>": "hash; digest of an identity -> record id (twice memory.remember_days)",
     "copies:<generation>": "hash; digest of a text -> record id (twice memory.remember_days)",
     "known:<generation>": "hash; record id -> version, content hash, times (twice memory.remember_days)",
+    "received:<batch>": "string; this batch was received, and settled perhaps (15 minutes: a repeated receive is none)",
     "receipts:<day>": "hash; digest of an origin -> its verdict (memory.receipt_days)",
 }
 

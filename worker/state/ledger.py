@@ -96,6 +96,7 @@ class Ledger:
                 self.keys.name("in_flight"),
                 self.keys.name("spool"),
                 self.keys.poll(batch.source_id),
+                self.keys.name("received", batch.id),
             ],
             [
                 batch.id,

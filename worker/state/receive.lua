@@ -1,9 +1,11 @@
 -- Put a batch into the ledger, and what its source remembers beside it. Twice is once.
--- KEYS: batch waiting due total day rate in_flight spool poll
+-- KEYS: batch waiting due total day rate in_flight spool poll received
 -- ARGV: batch_id source lane day size blob ring_after day_ttl refs n_remember (field value)*
-local batch, waiting, due, total, day_key, rate, in_flight, spool, poll = unpack(KEYS)
+local batch, waiting, due, total, day_key, rate, in_flight, spool, poll, received = unpack(KEYS)
 local id, source, lane, day, size, blob, ring_after, day_ttl, refs, n_remember = unpack(ARGV, 1, 10)
 if redis.call('EXISTS', batch) == 1 then return 0 end
+-- A client may send this again ten times state.socket_timeout_seconds later: by then the batch can be settled.
+if tonumber(size) > 0 and not redis.call('SET', received, '', 'NX', 'EX', 900) then return 0 end
 local now = now_seconds()
 if tonumber(size) > 0 then
   redis.call('HSET', batch, 'stage', 'received', 'source', source, 'lane', lane, 'day', day, 'size', size,
