@@ -1,8 +1,9 @@
 """Bytes -> text: choose the character encoding that decodes without damage.
 
 A byte order mark is believed; valid UTF-8 is UTF-8 whatever was declared (other encodings hardly ever
-produce it by chance); then what HTTP or the document declares, if it decodes cleanly; then what
-charset_normalizer finds. UTF-8 with a few broken sequences is decoded with U+FFFD and a warning.
+produce it by chance); then what HTTP or the document declares, if it decodes cleanly and does not look
+wrong beside what is detected; then what is detected. UTF-8 with a few broken sequences is decoded with
+U+FFFD and a warning; text that had been decoded wrongly before it was sent is repaired.
 """
 
 from __future__ import annotations
@@ -11,15 +12,12 @@ import codecs
 import re
 
 import msgspec
-from charset_normalizer import from_bytes
 from w3lib.encoding import html_body_declared_encoding, read_bom, resolve_encoding
 
-from worker.clean.encoding_cjk import detect_cjk
+from worker.clean.encoding_detect import damage, detect_encoding, is_east_asian
+from worker.clean.mojibake import repair_mojibake
 from worker.errors import Rejected
 from worker.model import Encoding
-
-_DETECTION_BYTES = 65_536
-"""How much the detector sees: enough to be sure of any language, and bounded for large files."""
 
 _ISO_2022 = (
     (b"\x1b$B", "iso2022_jp_2"),
@@ -30,6 +28,9 @@ _REPLACEMENT = "\ufffd"
 _ASCII = re.compile("[\x00-\x7f]")
 _NOISE = 0.02
 """Share of undecodable bytes up to which they are damage rather than another encoding."""
+
+_CLEARLY_DAMAGED = 3
+"""Places that look wrong from which a declaration is doubted; one or two happen in sound text."""
 
 _C1_CONTROLS = re.compile("[\x80-\x84\x86-\x9f]")
 # Codecs that turn bytes into something else than text, or that can hide markup from a byte search.
@@ -61,9 +62,11 @@ def decode(content: bytes, declared: str | None = None) -> Decoded:
     """
     if not content.strip(b"\x00 \t\r\n\x0b\x0c\xef\xbb\xbf\xff\xfe"):
         raise Rejected("empty_document")
-    wide = _by_mark(content, declared)
-    if wide is not None:
-        return wide
+    return _repaired(_by_mark(content, declared) or _by_bytes(content, declared))
+
+
+def _by_bytes(content: bytes, declared: str | None) -> Decoded:
+    """Not UTF-16 and not UTF-32: the most certain reading first."""
     if b"\x00" in content:
         raise Rejected("binary_content", "NUL bytes in what is neither UTF-16 nor UTF-32")
     inside = html_body_declared_encoding(content[:4096])
@@ -76,6 +79,13 @@ def decode(content: bytes, declared: str | None = None) -> Decoded:
         or _mostly_utf8(content, said)
         or _detected(content, said)
     )
+
+
+def _repaired(decoded: Decoded) -> Decoded:
+    text = repair_mojibake(decoded.text)
+    if text == decoded.text:
+        return decoded
+    return Decoded(text, decoded.encoding, (*decoded.warnings, "mojibake_repaired"))
 
 
 def _by_mark(content: bytes, declared: str | None) -> Decoded | None:
@@ -150,8 +160,20 @@ def _as_declared(content: bytes, labels: tuple[str, ...]) -> Decoded | None:
             continue
         text = _strict(content, name)
         if text is not None and not _C1_CONTROLS.search(text):
-            return Decoded(text, Encoding(declared=labels[0], used=name))
+            detected = detect_encoding(content)
+            if detected and _looks_better(content, detected, text):
+                return None
+            return Decoded(text, Encoding(declared=labels[0], detected=detected, used=name))
     return None
+
+
+def _looks_better(content: bytes, detected: str, as_declared: str) -> bool:
+    """Whether the detected encoding gives sound text where the declared one gives damage."""
+    wrong = damage(as_declared)
+    if wrong < _CLEARLY_DAMAGED:
+        return False
+    text = _strict(content, detected)
+    return text is not None and damage(text) * 3 <= wrong
 
 
 def _mostly_utf8(content: bytes, declared: str | None) -> Decoded | None:
@@ -174,14 +196,11 @@ def _mostly_utf8(content: bytes, declared: str | None) -> Decoded | None:
 
 
 def _is_noise(content: bytes, broken: int) -> bool:
-    return broken < len(content) * _NOISE and detect_cjk(content) is None
+    return broken < len(content) * _NOISE and not is_east_asian(detect_encoding(content))
 
 
 def _detected(content: bytes, declared: str | None) -> Decoded:
-    name = detect_cjk(content)
-    if name is None:
-        best = from_bytes(content[:_DETECTION_BYTES]).best()
-        name = best.encoding if best is not None else None
+    name = detect_encoding(content)
     text = _strict(content, name) if name else None
     doubts: tuple[str, ...] = ("encoding_detected",)
     if declared is not None:

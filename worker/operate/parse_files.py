@@ -24,7 +24,7 @@ from worker.errors import Failed, Rejected
 from worker.limits import time_limit
 from worker.model import Article, Document, Refusal
 from worker.parse import parse_document
-from worker.parse.containers import open_container
+from worker.parse.containers import ContainerLimits, open_container
 from worker.parse.refusals import parse_error, refusal
 
 PARSE_SECONDS = 20.0
@@ -33,6 +33,7 @@ PARSE_SECONDS = 20.0
 DOCUMENT_BYTES = 64 * 1024 * 1024
 """Largest file that is read."""
 
+_CONTAINERS = ContainerLimits(member_bytes=DOCUMENT_BYTES)
 _AHEAD = 8
 """Files handed out for each process: enough to keep it busy, few enough to lose little on a crash."""
 
@@ -44,6 +45,7 @@ def parse_paths(
     jobs: int = 1,
     parse_seconds: float = PARSE_SECONDS,
     document_bytes: int = DOCUMENT_BYTES,
+    containers: ContainerLimits = _CONTAINERS,
 ) -> Iterator[Line]:
     """Files and directories -> `{"input", "member", "outcome", "reason", "record"}` for each document.
 
@@ -54,9 +56,9 @@ def parse_paths(
     files = (file for path in paths for file in walk(path))
     if jobs <= 1:
         for file in files:
-            yield from parse_file(file, parse_seconds, document_bytes)
+            yield from _lines(file, parse_seconds, document_bytes, containers)
         return
-    yield from _parse_in_processes(files, jobs, parse_seconds, document_bytes)
+    yield from _parse_in_processes(files, jobs, parse_seconds, document_bytes, containers)
 
 
 def walk(path: Path) -> Iterator[Path]:
@@ -77,48 +79,46 @@ def parse_file(
     path: Path,
     parse_seconds: float = PARSE_SECONDS,
     document_bytes: int = DOCUMENT_BYTES,
+    containers: ContainerLimits = _CONTAINERS,
 ) -> list[Line]:
     """A file -> its lines. Never raises on bad input."""
+    return list(_lines(path, parse_seconds, document_bytes, containers))
+
+
+def _lines(path: Path, parse_seconds: float, document_bytes: int, containers: ContainerLimits) -> Iterator[Line]:
     origin = str(path)
     try:
-        content = _read(path, document_bytes)
+        for document in _documents(path, document_bytes, containers):
+            for item in _parse_in_time(document, parse_seconds):
+                yield _line(origin, item)
     except (Rejected, Failed) as error:
-        return [_line(origin, refusal(error))]
-    document = Document(
-        source_id="parse",
-        origin=origin,
-        received_at=datetime.now(UTC),
-        content=content,
-        size_bytes=len(content),
-    )
-    lines: list[Line] = []
-    for member in _members(document, content):
-        items = _parse_in_time(member, parse_seconds)
-        lines.extend(_line(origin, item) for item in items)
-    return lines
+        yield _line(origin, refusal(error))
 
 
-def _read(path: Path, document_bytes: int) -> bytes:
+def _documents(path: Path, document_bytes: int, containers: ContainerLimits) -> Iterator[Document]:
+    """What is in a container of any size, or the file itself where it is none or holds nothing.
+
+    Raises Rejected `too_large` and Failed `unreadable`.
+    """
+    document = Document(source_id="parse", origin=str(path), received_at=datetime.now(UTC))
+    empty = True
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise Failed("unreadable", "not a regular file")
-        if status.st_size > document_bytes:
-            raise Rejected("too_large", f"{status.st_size} bytes, the limit is {document_bytes}")
-        return path.read_bytes()
+        with path.open("rb") as stream:
+            for member in open_container(document, stream, containers) or ():
+                empty = False
+                yield member
+            if not empty:
+                return
+            if status.st_size > document_bytes:
+                raise Rejected("too_large", f"{status.st_size} bytes, the limit is {document_bytes}")
+            stream.seek(0)
+            content = stream.read()
     except OSError as error:
         raise Failed("unreadable", str(error)) from error
-
-
-def _members(document: Document, content: bytes) -> Iterator[Document]:
-    """What is in a container, or the document itself where it is none or holds nothing."""
-    members = open_container(document, content)
-    first = next(members, None) if members is not None else None
-    if members is None or first is None:
-        yield document
-        return
-    yield first
-    yield from members
+    yield msgspec.structs.replace(document, content=content, size_bytes=len(content))
 
 
 def _parse_in_time(document: Document, seconds: float) -> list[Article | Refusal]:
@@ -132,14 +132,16 @@ def _parse_in_time(document: Document, seconds: float) -> list[Article | Refusal
         return [parse_error(error, document.member)]
 
 
-def _parse_in_processes(files: Iterator[Path], jobs: int, parse_seconds: float, document_bytes: int) -> Iterator[Line]:
+def _parse_in_processes(
+    files: Iterator[Path], jobs: int, parse_seconds: float, document_bytes: int, containers: ContainerLimits
+) -> Iterator[Line]:
     """Lines in the order of the files; a pool that broke is replaced and its files are tried one by one."""
     pool = _pool(jobs)
     try:
         waiting: list[tuple[Path, Future[list[Line]]]] = []
         while True:
             for file in islice(files, jobs * _AHEAD - len(waiting)):
-                waiting.append((file, pool.submit(parse_file, file, parse_seconds, document_bytes)))  # noqa: PERF401
+                waiting.append((file, pool.submit(parse_file, file, parse_seconds, document_bytes, containers)))  # noqa: PERF401
             if not waiting:
                 return
             file, future = waiting[0]
@@ -148,7 +150,7 @@ def _parse_in_processes(files: Iterator[Path], jobs: int, parse_seconds: float, 
             except BrokenProcessPool:
                 pool.shutdown(wait=False, cancel_futures=True)
                 for victim, _ in waiting:
-                    yield from _parse_alone(victim, parse_seconds, document_bytes)
+                    yield from _parse_alone(victim, parse_seconds, document_bytes, containers)
                 waiting, pool = [], _pool(jobs)
                 continue
             waiting.pop(0)
@@ -157,11 +159,11 @@ def _parse_in_processes(files: Iterator[Path], jobs: int, parse_seconds: float, 
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _parse_alone(file: Path, parse_seconds: float, document_bytes: int) -> list[Line]:
+def _parse_alone(file: Path, parse_seconds: float, document_bytes: int, containers: ContainerLimits) -> list[Line]:
     """A file in a process of its own: if that dies, the file is to blame."""
     with _pool(1) as pool:
         try:
-            return pool.submit(parse_file, file, parse_seconds, document_bytes).result()
+            return pool.submit(parse_file, file, parse_seconds, document_bytes, containers).result()
         except BrokenProcessPool:
             return [
                 _line(
@@ -180,7 +182,8 @@ def _line(origin: str, item: Article | Refusal) -> Line:
         record: dict[str, Any] | None = msgspec.to_builtins(item)
         outcome, reason = "article", None
     else:
-        record = {"feed": item.feed} if item.feed is not None else None
+        facts = {} if item.article is None else msgspec.to_builtins(item.article)
+        record = {**facts, **({"feed": item.feed} if item.feed is not None else {})} or None
         outcome, reason = "rejected", item.code
     return {
         "input": origin,

@@ -118,6 +118,11 @@ class Draft:
         headline, body = self.fields.get("headline"), self.fields.get("body_text", "")
         if not headline and not body:
             raise Rejected("no_article")
+        return self.freeze(parser, method, member)
+
+    def freeze(self, parser: str, method: str | None = None, member: int | str | None = None) -> Article:
+        """The facts as they are, enough for an article or not."""
+        headline, body = self.fields.get("headline"), self.fields.get("body_text", "")
         self._finish_language(f"{headline or ''}\n{body or self.fields.get('abstract', '')}".strip())
         self._finish_urls()
         return Article(

@@ -39,20 +39,18 @@ class FeedFacts(msgspec.Struct, frozen=True):
 
 
 class EntrySet:
-    """The entries of one feed; `names` holds each entry's (guid, link), in order."""
+    """The entries of one feed; `names` holds each entry's (guid, link), in order; `parser` is named in them."""
 
     def __init__(
         self,
         document: Document,
         media_type: str,
+        parser: str,
         feed: FeedFacts,
         names: Sequence[tuple[str | None, str | None]],
     ) -> None:
-        self._document, self._media_type, self._feed = (
-            document,
-            media_type,
-            feed.as_record(),
-        )
+        self._document, self._media_type, self._parser = document, media_type, parser
+        self._feed = feed.as_record()
         self._names = [(guid, canonical_url(link) if link else None) for guid, link in names]
         self._guids = Counter(guid for guid, _ in self._names if guid)
         self._links = Counter(link for _, link in self._names if link)
@@ -78,10 +76,12 @@ class EntrySet:
             yield self._read_one(index, read_entry)
 
     def _read_one(self, index: int, read_entry: Callable[[int, Draft], Article]) -> Article | Refusal:
+        draft = Draft(self._document, self._media_type)
         try:
-            article = read_entry(index, Draft(self._document, self._media_type))
+            article = read_entry(index, draft)
         except Rejected as error:
-            return refusal(error, index, self._feed)
+            facts = draft.freeze(self._parser, member=index) if draft.fields else None
+            return msgspec.structs.replace(refusal(error, index, self._feed), article=facts)
         except (Failed, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001 - a parser's bug must cost this one only

@@ -59,7 +59,7 @@ def parse_feed(content: bytes, document: Document) -> Iterator[Article | Refusal
     )
     names = [(entry.get("id") or None, entry.get("link") or None) for entry in entries]
     doubts = ("feed_not_well_formed",) if parsed.get("bozo") else ()
-    entry_set = EntrySet(document, "application/feed+xml", facts, names)
+    entry_set = EntrySet(document, "application/feed+xml", "feed", facts, names)
     for item in entry_set.read(lambda index, draft: _read_entry(entries[index], parsed.feed, draft, decoded)):
         yield msgspec.structs.replace(item, warnings=item.warnings + doubts) if isinstance(item, Article) else item
 
@@ -149,7 +149,8 @@ def _set_texts(entry: Any, feed: Any, draft: Draft) -> None:
         draft.set("body_html", sanitize(source["value"], base), "feed")
     if summary != body:
         draft.set_text("abstract", summary, "feed")
-    draft.set("is_full_text", full or (bool(best) and not summary), "feed")
+    if body:
+        draft.set("is_full_text", full or (bool(best) and not summary), "feed")
 
 
 def _set_people(entry: Any, draft: Draft) -> None:

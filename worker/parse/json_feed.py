@@ -27,7 +27,7 @@ def parse_json_feed(content: bytes, document: Document) -> Iterator[Article | Re
         language=_text(value.get("language")),
     )
     names = [(_text(item.get("id")) or None, _text(item.get("url")) or None) for item in items]
-    entries = EntrySet(document, "application/feed+json", facts, names)
+    entries = EntrySet(document, "application/feed+json", "json_feed", facts, names)
     yield from entries.read(lambda index, draft: _read_item(items[index], value, draft, encoding))
 
 
@@ -42,7 +42,8 @@ def _read_item(item: dict[str, Any], feed: dict[str, Any], draft: Draft, encodin
     if markup:
         draft.set("body_html", sanitize(markup, draft.fields.get("url") or base), "feed")
     draft.set_text("abstract", _text(item.get("summary")), "feed")
-    draft.set("is_full_text", bool(markup or text), "feed")
+    if draft.fields.get("body_text"):
+        draft.set("is_full_text", True, "feed")
     people = item.get("authors") or item.get("author") or feed.get("authors") or feed.get("author")
     draft.set_text("byline", ", ".join(map(clean_line, names_of(people))), "feed")
     draft.set_authors(names_of(people), "feed")

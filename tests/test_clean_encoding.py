@@ -1,0 +1,90 @@
+"""Encodings: detected where nothing is declared, doubted where it damages, repaired where it was done twice."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.clean.encoding import decode
+from worker.clean.encoding_detect import damage
+from worker.clean.mojibake import repair_mojibake
+
+CZECH = "Město opraví most přes řeku dříve, než se čekalo. Dělníci už začali a řidiči musí jezdit přes sousední obec."
+POLISH = "Miasto naprawi most nad rzeką wcześniej, niż zakładano. Kierowcy będą jeździć przez sąsiednią gminę."
+TURKISH = "Belediye köprüyü beklenenden önce onaracak. Sürücüler komşu ilçeden geçmek zorunda kalacak, işçiler başladı."
+GREEK = "Ο δήμος θα επισκευάσει τη γέφυρα νωρίτερα από το αναμενόμενο, ενώ οι οδηγοί θα περνούν από αλλού."
+RUSSIAN = "Город отремонтирует мост раньше срока. Водителям придётся ездить через соседний район, рабочие уже начали."
+FRENCH = "La mairie réparera le pont plus tôt que prévu. Les élèves traverseront la rivière à côté de la forêt."
+GERMAN = "Die Straße über den Fluss bleibt gesperrt, weil die Brücke neue Träger braucht, sagte der Bürgermeister."
+JAPANESE = "市は橋の修理を予定より早く始める。運転手は隣の町を通らなければならない。"
+CHINESE = "市政府将提前修复大桥，司机必须绕行邻近的城镇，工人已经开始施工。"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (CZECH, "cp1250"),
+        (CZECH, "iso8859_2"),
+        (POLISH, "cp1250"),
+        (POLISH, "iso8859_2"),
+        (TURKISH, "cp1254"),
+        (GREEK, "cp1253"),
+        (RUSSIAN, "cp1251"),
+        (RUSSIAN, "koi8_r"),
+        (RUSSIAN, "iso8859_5"),
+        (RUSSIAN, "cp866"),
+        (FRENCH, "cp1252"),
+        (FRENCH, "mac_roman"),
+        (FRENCH, "cp850"),
+        (GERMAN, "mac_roman"),
+        (JAPANESE, "cp932"),
+        (JAPANESE, "euc_jp"),
+        (CHINESE, "gb18030"),
+        (CHINESE, "big5"),
+    ],
+)
+def test_undeclared_encodings_are_told_apart(text: str, encoding: str) -> None:
+    there_and_back = text.encode(encoding, "ignore").decode(encoding)
+    decoded = decode(there_and_back.encode(encoding))
+    assert decoded.text == there_and_back
+    assert decoded.warnings == ("encoding_detected",)
+
+
+def test_the_lines_that_tell_are_found_in_a_long_document() -> None:
+    content = b"plain words only\n" * 10_000 + CZECH.encode("iso8859_2")
+    assert decode(content).text.endswith(CZECH)
+
+
+def test_a_declaration_that_damages_is_overruled_and_said_so() -> None:
+    decoded = decode(RUSSIAN.encode("cp1251"), "iso-8859-1")
+    assert decoded.text == RUSSIAN
+    assert decoded.encoding.declared == "iso-8859-1"
+    assert decoded.encoding.detected == decoded.encoding.used == "cp1251"
+    assert "encoding_declared_wrong" in decoded.warnings
+
+
+def test_a_declaration_that_fits_is_believed() -> None:
+    decoded = decode(b"na\xefve caf\xe9", "iso-8859-1")
+    assert decoded.text == "naïve café"
+    assert decoded.encoding.used == "cp1252"
+
+
+@pytest.mark.parametrize("text", [FRENCH, GERMAN, POLISH, RUSSIAN, JAPANESE, "It’s “done” – café"])
+def test_double_encoding_is_repaired(text: str) -> None:
+    damaged = text.encode().decode("latin-1")
+    decoded = decode(f"Sound line: déjà vu\n{damaged}".encode())
+    assert decoded.text == f"Sound line: déjà vu\n{text}"
+    assert "mojibake_repaired" in decoded.warnings
+
+
+@pytest.mark.parametrize("text", [CZECH, POLISH, TURKISH, GREEK, RUSSIAN, FRENCH, GERMAN, JAPANESE, CHINESE])
+def test_sound_text_is_left_alone(text: str) -> None:
+    assert repair_mojibake(text) == text
+    assert damage(text) == 0
+
+
+@given(st.text())
+def test_repair_is_idempotent(text: str) -> None:
+    once = repair_mojibake(text)
+    assert repair_mojibake(once) == once

@@ -1,0 +1,60 @@
+"""What statistics say about the encoding of bytes, and how damaged a decoded text looks.
+
+Detection is chardet's: over languages, alphabets and lengths it was right more often than
+charset_normalizer and uchardet, and than the three voting (docs/decisions.md).
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+import chardet
+from chardet import EncodingEra
+from ftfy.badness import badness
+from w3lib.encoding import resolve_encoding
+
+_SAMPLE_BYTES = 65_536
+"""How much the detector sees: enough to be sure of any language, and bounded for large documents."""
+
+# A declaration would be believed by the detector, which is asked for a second opinion.
+_DECLARATION = re.compile(rb"(?:encoding|charset)\s*=\s*[\"']?[\w.:-]+", re.IGNORECASE)
+_ERAS = EncodingEra.ALL & ~EncodingEra.MAINFRAME
+"""EBCDIC is left out: no news arrives in it, and noise often looks like it."""
+
+_EAST_ASIAN = frozenset(
+    ["big5", "big5hkscs", "cp932", "cp949", "euc_jis_2004", "euc_jisx0213", "euc_jp", "euc_kr", "gb18030"]
+    + ["gb2312", "gbk", "johab", "shift_jis", "shift_jis_2004", "shift_jisx0213"]
+)
+# Words of nothing but accented Latin letters, and capitals inside Cyrillic words: one alphabet read as another.
+_IMPOSSIBLE = re.compile(
+    "[\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff]{4,}|[\u0430-\u045f][\u0400-\u042f]{2,}[\u0430-\u045f]?"
+)
+
+
+def detect_encoding(content: bytes) -> str | None:
+    """Bytes that are neither ASCII nor UTF-8 -> Python codec they are most likely in; None: no text."""
+    found = chardet.detect(_DECLARATION.sub(b"", _sample(content)), encoding_era=_ERAS)["encoding"]
+    try:
+        # As browsers do: what is called Latin-1 is windows-1252, GB 2312 is GB 18030, and so on.
+        return resolve_encoding(found) or codecs.lookup(found).name if found else None
+    except LookupError:
+        return None
+
+
+def is_east_asian(codec: str | None) -> bool:
+    """Whether a codec writes Chinese, Japanese or Korean in several bytes a character."""
+    return codec is not None and codec.replace("-", "_") in _EAST_ASIAN
+
+
+def damage(text: str) -> int:
+    """How many places of a text look as if it was decoded wrongly; 0 for sound text."""
+    sample = text[:_SAMPLE_BYTES]
+    return int(badness(sample)) + len(_IMPOSSIBLE.findall(sample))
+
+
+def _sample(content: bytes) -> bytes:
+    """The lines of a long document that are not plain ASCII: the others tell nothing."""
+    if len(content) <= _SAMPLE_BYTES:
+        return content
+    return b"\n".join(line for line in content.split(b"\n") if not line.isascii())[:_SAMPLE_BYTES]

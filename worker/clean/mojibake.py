@@ -1,0 +1,48 @@
+"""Text that was decoded in a wrong encoding and saved again ("cafÃ©"): repaired where ftfy is certain."""
+
+from __future__ import annotations
+
+import re
+
+import ftfy
+from ftfy.badness import is_bad
+
+# What UTF-8 looks like read as Latin-1 or a Windows code page: lead bytes C2 to EF, then bytes 80 to BF.
+_AFTER_LEAD = "\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122"
+_SUSPECT = re.compile(
+    f"[\u00c2-\u00c5\u00ce-\u00d1\u00d7\u00d8\u00e2][{_AFTER_LEAD}]|[\u00e0-\u00ef][{_AFTER_LEAD}]{{2}}"
+    "|[\u0102\u0106\u010e\u0110\u0139\u013d\u0143][^\x00-\x7f]"
+    f"|[\u0420\u0421][{_AFTER_LEAD}\u0402-\u040f\u0452-\u045f]"
+)
+_OPTIONS = ftfy.TextFixerConfig(
+    unescape_html=False,
+    remove_terminal_escapes=False,
+    restore_byte_a0=True,
+    replace_lossy_sequences=False,
+    decode_inconsistent_utf8=False,
+    fix_c1_controls=False,
+    fix_latin_ligatures=False,
+    fix_character_width=False,
+    uncurl_quotes=False,
+    fix_line_breaks=False,
+    fix_surrogates=False,
+    remove_control_chars=False,
+    normalization=None,
+)
+
+
+def repair_mojibake(text: str) -> str:
+    """Text -> the text with every line that is certainly doubly encoded repaired; others are left alone.
+
+    A line is repaired as a whole or not at all, and only where the result is valid and no longer damaged.
+    """
+    if text.isascii() or _SUSPECT.search(text) is None:
+        return text
+    return "\n".join(_repair_line(line) for line in text.split("\n"))
+
+
+def _repair_line(line: str) -> str:
+    if line.isascii() or _SUSPECT.search(line) is None or not is_bad(line):
+        return line
+    repaired = ftfy.fix_encoding(line, _OPTIONS)
+    return line if "\ufffd" in repaired or is_bad(repaired) else repaired
