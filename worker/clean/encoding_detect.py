@@ -23,8 +23,23 @@ _ERAS = EncodingEra.ALL & ~EncodingEra.MAINFRAME
 """EBCDIC is left out: no news arrives in it, and noise often looks like it."""
 
 _EAST_ASIAN = frozenset(
-    ["big5", "big5hkscs", "cp932", "cp949", "euc_jis_2004", "euc_jisx0213", "euc_jp", "euc_kr", "gb18030"]
-    + ["gb2312", "gbk", "johab", "shift_jis", "shift_jis_2004", "shift_jisx0213"]
+    [
+        "big5",
+        "big5hkscs",
+        "cp932",
+        "cp949",
+        "euc_jis_2004",
+        "euc_jisx0213",
+        "euc_jp",
+        "euc_kr",
+        "gb18030",
+        "gb2312",
+        "gbk",
+        "johab",
+        "shift_jis",
+        "shift_jis_2004",
+        "shift_jisx0213",
+    ]
 )
 # Words of nothing but accented Latin letters, and capitals inside Cyrillic words: one alphabet read as another.
 _IMPOSSIBLE = re.compile(
