@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -93,11 +94,11 @@ def test_a_process_that_dies_costs_only_its_file(directory: Path, monkeypatch: p
     assert lines(directory, jobs=2) == [("a.jsonl", None, "rejected", "poison"), *EXPECTED[2:]]
 
 
-def die_on_json_lines(path: Path, parse_seconds: float, document_bytes: int) -> list[Line]:
+def die_on_json_lines(path: Path, parse_seconds: float, document_bytes: int, containers: Any) -> list[Line]:
     """Stands in a worker process for a crash inside a C library."""
     if path.suffix == ".jsonl":
         os._exit(9)
-    return _parse_file(path, parse_seconds, document_bytes)
+    return _parse_file(path, parse_seconds, document_bytes, containers)
 
 
 _parse_file = parse_files.parse_file

@@ -18,6 +18,7 @@ import msgspec
 
 from worker.errors import ConfigurationError
 from worker.model import Source
+from worker.parse.unpacking import ContainerLimits
 
 SHORT_NAMES = {
     "COPYDESK_REDIS_URL": ("state", "redis_url"),
@@ -50,12 +51,31 @@ class Batches(_Section, frozen=True, kw_only=True):
 
 
 class Limits(_Section, frozen=True, kw_only=True):
-    """Bounds for one document. Above `inline_bytes` its bytes travel through the spool."""
+    """Bounds for one document, and for one container with all that is nested in it.
+
+    Above `inline_bytes` a document's bytes travel through the spool. A container may unpack to `expanded_bytes`,
+    each compressed stream in it to `expansion_ratio` times its size; `nesting` counts containers in each other.
+    """
 
     document_bytes: int = 50_000_000
     inline_bytes: int = 1_000_000
     parse_seconds: float = 20.0
     parse_memory_bytes: int = 2_000_000_000
+    expanded_bytes: int = 20_000_000_000
+    expansion_ratio: float = 200.0
+    members: int = 1_000_000
+    nesting: int = 5
+
+    @property
+    def container(self) -> ContainerLimits:
+        """The bounds for one container, as the openers take them."""
+        return ContainerLimits(
+            member_bytes=self.document_bytes,
+            total_bytes=self.expanded_bytes,
+            ratio=self.expansion_ratio,
+            members=self.members,
+            depth=self.nesting,
+        )
 
 
 class Sweeper(_Section, frozen=True, kw_only=True):

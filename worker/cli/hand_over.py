@@ -167,7 +167,7 @@ def parse(
     settings = load(config, data)
     limits = settings.limits
     refused = 0
-    for line in parse_paths(paths, jobs, limits.parse_seconds, limits.document_bytes):
+    for line in parse_paths(paths, jobs, limits.parse_seconds, limits.document_bytes, limits.container):
         refused += line["reason"] == "unreadable"
         if as_json:
             print_json(line)

@@ -1,7 +1,8 @@
 """Where containers are opened: one file -> the documents in it.
 
-JSONL is streamed whatever its size. Other containers are opened in memory by the parse floor's openers, up to
-`limits.document_bytes`; a larger one stays one document, which the parse stage refuses as too large.
+Containers are read piece by piece, whatever their size, by the parse floor's openers and within
+`limits.container`. What a container lost stands as a document that the parse stage refuses, with the container's
+own bytes. JSONL is read by lines here, so that an interrupted intake can go on where it was.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from worker.config import Settings
 from worker.intake.files import document_of, keep_inline_or_spool, open_regular, reading, take_bytes
 from worker.intake.lines import Position, documents_of_lines
 from worker.model import Document, Source
-from worker.parse.containers import OPENERS, open_container
+from worker.parse.containers import is_container, open_container
 from worker.parse.detect import JSON_LINES, detect_media_type
 from worker.state.spool import Spool
 
@@ -61,28 +62,18 @@ def _open(
         for line in documents_of_lines(stream, document, settings, spool, start):
             empty = False
             yield line
-    if empty:
-        whole = take_bytes(document, head, stream, settings, spool)
-        for member in _members(whole, settings, spool) if kind in OPENERS else ():
+    elif is_container(kind):
+        stream.seek(0)
+        for member in open_container(document, stream, settings.limits.container) or ():
             empty = False
-            yield member, None
+            if member.refused is None or member.member is not None:
+                yield keep_inline_or_spool(member, settings, spool), None
+            else:
+                whole = take_bytes(document, head, stream, settings, spool)
+                yield msgspec.structs.replace(whole, refused=member.refused), None
     if empty:
         # A container without members is judged by the parse stage like any other document.
-        yield whole, None
-
-
-def _members(container: Document, settings: Settings, spool: Spool) -> Iterator[Document]:
-    """The members of a container; its own spool object is dropped behind the last of them."""
-    if container.size_bytes > settings.limits.document_bytes:
-        return
-    ref = container.content_ref
-    content = spool.read(ref) if ref else container.content or b""
-    empty = True
-    for member in open_container(container, content) or ():
-        empty = False
-        yield keep_inline_or_spool(member, settings, spool)
-    if ref and not empty:
-        spool.delete(ref)
+        yield take_bytes(document, head, stream, settings, spool), None
 
 
 def _mark_last(documents: Iterator[tuple[Document, Position | None]]) -> Iterator[Piece]:

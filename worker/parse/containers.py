@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 
 from worker.errors import Rejected
 from worker.model import Document
 from worker.parse.detect import JSON_LINES, detect_media_type, document_name
+from worker.parse.open_archive import open_tar, open_zip
 from worker.parse.open_compressed import open_bzip2, open_gzip, open_xz, open_zstd
 from worker.parse.open_lines import open_json_lines
-from worker.parse.unpacking import Budget, ContainerLimits, MemberStream, Opener, Part, refused
+from worker.parse.open_warc import open_warc
+from worker.parse.unpacking import Again, Budget, ContainerLimits, MemberStream, Opener, Part, refused
 
 __all__ = ["OPENERS", "ContainerLimits", "is_container", "open_container"]
 
@@ -30,6 +32,10 @@ OPENERS: dict[str, Opener] = {
     "application/x-bzip2": open_bzip2,
     "application/x-xz": open_xz,
     "application/zstd": open_zstd,
+    "application/zip": open_zip,
+    "application/x-tar": open_tar,
+    "application/warc": open_warc,
+    "application/x-arc": open_warc,
 }
 
 _HEAD_BYTES = 32 * 1024
@@ -80,7 +86,7 @@ def _read(part: Part, budget: Budget, depth: int) -> Iterator[Document]:
     stream = io.BufferedReader(source, _HEAD_BYTES)
     head = stream.read(_HEAD_BYTES)
     opener = _opener(part.document, head)
-    rest: BinaryIO = io.BufferedReader(_Again(head, stream), _HEAD_BYTES)
+    rest: BinaryIO = io.BufferedReader(Again(head, stream), _HEAD_BYTES)
     if opener is None:
         yield from _whole(part.document, rest, source, budget)
     elif depth >= budget.limits.depth:
@@ -99,21 +105,3 @@ def _whole(document: Document, stream: BinaryIO, source: MemberStream, budget: B
         yield refused(document, Rejected("too_large", f"more than {budget.limits.member_bytes} bytes unpacked"))
     elif source.problem is None or (content and source.problem.code == "truncated_container"):
         yield msgspec.structs.replace(document, content=content, content_ref=None, size_bytes=len(content))
-
-
-class _Again(io.RawIOBase):
-    """A stream whose beginning was read already, from its beginning."""
-
-    def __init__(self, head: bytes, stream: BinaryIO) -> None:
-        self._head = head
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer)
-        piece = self._head[: len(view)] or self._stream.read(len(view))
-        self._head = self._head[len(view) :]
-        view[: len(piece)] = piece
-        return len(piece)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import bz2
+import io
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol
 
+import brotli
 import msgspec
 import zstandard
 
 from worker.errors import Rejected
 from worker.model import Document
-from worker.parse.unpacking import PIECE_BYTES, Budget, Opener, Part
+from worker.parse.unpacking import PIECE_BYTES, Again, Budget, Opener, Part, pieces_of
 
 _XZ_MEMORY_BYTES = 128 * 1024 * 1024
 """Memory xz may use: `xz -9` needs 65 MiB, a hostile header asks for gigabytes."""
@@ -21,6 +23,7 @@ _ZSTD_WINDOW_BYTES = 128 * 1024 * 1024
 """Largest window (`zstd --long=27`, the most that its own command takes without being told)."""
 _ZSTD_STEP_BYTES = 512
 """How much zstd is fed in one step: it has no limit of its own, and 4 bytes may stand for a block of 128 KiB."""
+_DAMAGE = (zlib.error, OSError, ValueError, lzma.LZMAError, zstandard.ZstdError, brotli.error)
 _PADDING = b"\x00\r\n"
 """Bytes that tapes and transfers put behind a stream, and no frame begins with."""
 _SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".zstd", ".lzma")
@@ -39,11 +42,11 @@ class Engine(Protocol):
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
-class _Gzip:
+class _Zlib:
     """zlib's decompressor with the interface of the others: it keeps what it has not read itself."""
 
-    def __init__(self) -> None:
-        self._inner = zlib.decompressobj(wbits=31)
+    def __init__(self, wbits: int) -> None:
+        self._inner = zlib.decompressobj(wbits)
 
     @property
     def eof(self) -> bool:
@@ -81,6 +84,44 @@ class _Zstd:
         return b""
 
 
+class _Brotli:
+    """brotli's decompressor with the interface of the others; as a content coding it has no frames to follow."""
+
+    def __init__(self) -> None:
+        self._inner = brotli.Decompressor()
+        self._waiting = b""
+
+    @property
+    def eof(self) -> bool:
+        finished: bool = self._inner.is_finished()
+        return finished
+
+    @property
+    def unused_data(self) -> bytes:
+        return b""
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        self._waiting += data
+        if not self._inner.can_accept_more_data():
+            data = b""
+        else:
+            data, self._waiting = self._waiting, b""
+        unpacked: bytes = self._inner.process(data, output_buffer_limit=max_length)
+        return unpacked
+
+
+def _deflate() -> Engine:
+    return _Zlib(wbits=zlib.MAX_WBITS)
+
+
+def _raw_deflate() -> Engine:
+    return _Zlib(wbits=-zlib.MAX_WBITS)
+
+
+def _gzip() -> Engine:
+    return _Zlib(wbits=16 + zlib.MAX_WBITS)
+
+
 def _xz() -> Engine:
     return lzma.LZMADecompressor(memlimit=_XZ_MEMORY_BYTES)
 
@@ -96,7 +137,7 @@ def decompressed(stream: BinaryIO, start: Callable[[], Engine], budget: Budget) 
     while True:
         try:
             piece = engine.decompress(waiting, PIECE_BYTES)
-        except (zlib.error, OSError, ValueError, lzma.LZMAError, zstandard.ZstdError) as error:
+        except _DAMAGE as error:
             if unpacked and not begun:
                 return
             raise Rejected("truncated_container", f"damaged after {unpacked} bytes: {error}") from error
@@ -141,7 +182,29 @@ def without_suffix(name: str) -> str:
     return stem + _ARCHIVE_SUFFIXES[dot + suffix.lower()] if dot + suffix.lower() in _ARCHIVE_SUFFIXES else name
 
 
-open_gzip = opener(_Gzip)
+open_gzip = opener(_gzip)
 open_bzip2 = opener(bz2.BZ2Decompressor)
 open_xz = opener(_xz)
 open_zstd = opener(_Zstd)
+
+
+def decode_content(stream: BinaryIO, coding: str, budget: Budget) -> Iterator[bytes]:
+    """HTTP's Content-Encoding undone (RFC 9110, 8.4); what is not so coded although it says so passes as it is."""
+    head = stream.read(2)
+    start = _CODINGS.get(coding)
+    if start is _gzip and head != _GZIP_MAGIC:
+        start = None
+    if start is _deflate and (len(head) < 2 or head[0] & 0x0F != 8 or int.from_bytes(head, "big") % 31):
+        start = _raw_deflate
+    whole: BinaryIO = io.BufferedReader(Again(head, stream), PIECE_BYTES)
+    return decompressed(whole, start, budget) if start is not None and head else pieces_of(whole)
+
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_CODINGS: dict[str, Callable[[], Engine]] = {
+    "gzip": _gzip,
+    "x-gzip": _gzip,
+    "deflate": _deflate,
+    "br": _Brotli,
+    "zstd": _Zstd,
+}

@@ -107,6 +107,24 @@ class MemberStream(io.RawIOBase):
         return size
 
 
+class Again(io.RawIOBase):
+    """A stream whose beginning was read already, from its beginning."""
+
+    def __init__(self, head: bytes, stream: BinaryIO) -> None:
+        self._head = head
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)
+        piece = self._head[: len(view)] or self._stream.read(len(view))
+        self._head = self._head[len(view) :]
+        view[: len(piece)] = piece
+        return len(piece)
+
+
 def pieces_of(stream: BinaryIO) -> Iterator[bytes]:
     """A stream -> its bytes in pieces."""
     while piece := stream.read(PIECE_BYTES):
