@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from worker.model import Article, Document, Http, Refusal
+import pytest
+
+from worker.model import Article, Document, Http, Media, Refusal, Rights, Subject
 from worker.parse import parse_document
 
 RECEIVED = datetime(2025, 6, 1, tzinfo=UTC)
 
 
+def parse(content: bytes, url: str | None = None) -> list[Article | Refusal]:
+    http = Http(url=url, status=200) if url else None
+    return parse_document(Document(source_id="t", origin="t", received_at=RECEIVED, http=http), content)
+
+
 def rss(
     items: str, channel: str = "<link>https://valley.example/</link>", url: str | None = None
 ) -> list[Article | Refusal]:
-    content = f'<rss version="2.0"><channel><title>Valley</title>{channel}{items}</channel></rss>'.encode()
-    http = Http(url=url, status=200) if url else None
-    return parse_document(Document(source_id="t", origin="t", received_at=RECEIVED, http=http), content)
+    return parse(f'<rss version="2.0"><channel><title>Valley</title>{channel}{items}</channel></rss>'.encode(), url)
+
+
+def url_of(found: list[Article | Refusal]) -> str | None:
+    (article,) = found
+    assert isinstance(article, Article)
+    return article.url
 
 
 def test_an_entry_without_text_is_refused_with_its_facts() -> None:
@@ -34,3 +45,94 @@ def test_an_empty_entry_has_no_facts() -> None:
     (found,) = rss("<item></item>")
     assert isinstance(found, Refusal)
     assert found.article is None
+
+
+def test_links_become_absolute_by_the_feed_s_own_address() -> None:
+    item = "<item><title>Bridge</title><link>/bridge</link></item>"
+    own = "<atom:link xmlns:atom='http://www.w3.org/2005/Atom' rel='self' href='https://valley.example/news/rss'/>"
+    assert url_of(rss(item)) == "https://valley.example/bridge"
+    assert url_of(rss(item, channel=f"<link>/</link>{own}")) == "https://valley.example/bridge"
+    assert url_of(rss(item, channel="", url="https://hill.example/rss")) == "https://hill.example/bridge"
+
+
+def test_a_path_that_nothing_completes_is_kept_and_names_nothing() -> None:
+    (found,) = rss("<item><title>Bridge</title><link>news/bridge</link></item>", channel="")
+    assert isinstance(found, Article)
+    assert (found.url, found.canonical_url, found.identity_url) == ("news/bridge", None, False)
+    assert "url_relative" in found.warnings
+
+
+@pytest.mark.parametrize("link", ["javascript:alert(1)", "urn:uuid:1", "//", "a b", "file:///etc/hosts", "\\\\host\\a"])
+def test_what_is_no_address_is_no_link(link: str) -> None:
+    (found,) = rss(f"<item><title>Bridge</title><link>{link}</link></item>", channel="")
+    assert isinstance(found, Article)
+    assert found.url is None
+    assert "url_unusable" in found.warnings
+
+
+def test_the_alternate_link_goes_before_an_enclosure() -> None:
+    content = b"""<feed version="0.3" xmlns="http://purl.org/atom/ns#"><entry><title>Bridge</title>
+      <link rel="alternate" type="text/html">https://valley.example/bridge</link>
+      <link rel="enclosure" type="text/html">https://valley.example/sound</link></entry></feed>"""
+    assert url_of(parse(content)) == "https://valley.example/bridge"
+
+
+def test_a_prefix_that_is_declared_nowhere_is_passed_over() -> None:
+    content = b"""<rss x:version=2.0><x:channel><x:title>Valley</x:title><x:item><x:title>Bridge</x:title>
+      <x:link>https://valley.example/bridge</x:link></x:item></x:channel></rss>"""
+    (found,) = parse(content)
+    assert isinstance(found, Article)
+    assert (found.headline, found.url) == ("Bridge", "https://valley.example/bridge")
+
+
+def test_captions_and_credits_of_pictures_are_no_text_of_the_entry() -> None:
+    (found,) = rss(
+        "<item xmlns:media='http://search.yahoo.com/mrss/'><title>Bridge</title><description>It opens.</description>"
+        "<media:content url='https://valley.example/b.jpg' medium='image'/>"
+        "<media:description type='plain'>The bridge at dawn</media:description>"
+        "<media:credit role='photographer'>Ann Lee</media:credit></item>"
+    )
+    assert isinstance(found, Article)
+    assert found.body_text == "It opens."
+    assert found.media == (
+        Media(url="https://valley.example/b.jpg", type="image", caption="The bridge at dawn", credit="Ann Lee"),
+    )
+
+
+def test_dublin_core_itunes_and_georss_facts_are_read() -> None:
+    (found,) = rss(
+        "<item xmlns:dc='http://purl.org/dc/elements/1.1/' xmlns:georss='http://www.georss.org/georss' "
+        "xmlns:itunes='http://www.itunes.com/dtds/podcast-1.0.dtd'><title>Bridge</title><description>Open.</description>"
+        "<dc:creator>Ann Lee</dc:creator><dc:date>2025-05-05T10:00:00+02:00</dc:date><dc:language>fr</dc:language>"
+        "<dc:rights>(c) Valley Press</dc:rights><dc:subject>Traffic</dc:subject><dc:source>Reuters</dc:source>"
+        "<category domain='https://valley.example/topics'>Bridges</category>"
+        "<georss:featurename>Upper Valley</georss:featurename><itunes:subtitle>At last</itunes:subtitle></item>"
+    )
+    assert isinstance(found, Article)
+    assert [person.name for person in found.authors] == ["Ann Lee"]
+    assert found.published_at == datetime(2025, 5, 5, 8, tzinfo=UTC)
+    assert found.language == "fr"
+    assert found.rights == Rights(notice="(c) Valley Press")
+    assert found.provider == "Reuters"
+    assert found.keywords == ("Traffic", "Bridges")
+    assert found.subjects == (Subject(name="Bridges", scheme="https://valley.example/topics"),)
+    assert (found.places, found.subheadline) == (("Upper Valley",), "At last")
+
+
+def test_authors_of_an_atom_feed_speak_for_its_entries() -> None:
+    content = b"""<feed xmlns="http://www.w3.org/2005/Atom"><author><name>Ann Lee</name></author>
+      <entry><title>One</title></entry><entry><title>Two</title><author><name>Bo Ek</name></author></entry></feed>"""
+    names = [[person.name for person in found.authors] for found in parse(content) if isinstance(found, Article)]
+    assert names == [["Ann Lee"], ["Bo Ek"]]
+
+
+def test_the_named_characters_of_the_w3c_are_no_entity_declaration() -> None:
+    content = b"""<!DOCTYPE rss [<!ENTITY % HTMLlat1 PUBLIC "-//W3C//ENTITIES Latin 1 for XHTML//EN"
+      "http://www.w3.org/TR/xhtml1/DTD/xhtml-lat1.ent">]><rss version="0.91"><channel><title>Valley</title>
+      <item><title>Caf&eacute;</title></item></channel></rss>"""
+    (found,) = parse(content)
+    assert isinstance(found, Article)
+    assert found.headline == "Café"
+    (refused,) = parse(content.replace(b"http://www.w3.org/", b"http://hill.example/"))
+    assert isinstance(refused, Refusal)
+    assert refused.code == "entity_declaration"
