@@ -27,6 +27,7 @@ REJECTION_CODES = {
     "no_entries": "a feed without entries",
     "malformed_json": "not valid JSON",
     "malformed_feed": "announces itself as a feed, but no entry can be read",
+    "malformed_xml": "XML in which nothing can be read",
     "entity_declaration": "XML that declares entities (refused before any parser sees it)",
     "truncated_container": "a container, or a member of it, ends early or is damaged; what could be read was taken",
     "expansion_limit": "unpacks to more than limits.expanded_bytes or limits.expansion_ratio times its size",

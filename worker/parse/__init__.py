@@ -60,7 +60,7 @@ def _parse(document: Document, content: bytes) -> Iterator[Article | Refusal]:
     if media_type == BINARY:
         raise Rejected("binary_content")
     if media_type in (FEED, XML, SGML):
-        refuse_entities(content)
+        refuse_entities(content, external_dtd=media_type == XML)
     parser = PARSERS.get(media_type)
     if parser is None:
         raise Rejected("unsupported_format", f"no parser for {media_type} yet")

@@ -15,6 +15,7 @@ from worker.model import Article, Document, Encoding, Media, Refusal
 from worker.parse import json_ld
 from worker.parse.draft import Draft
 from worker.parse.refusals import refusal
+from worker.parse.wire.json_wire import find_wire, read_wire
 
 # Names of a record's field in other people's JSON, most specific first; compared without case and "_".
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -86,6 +87,10 @@ def parse_json(content: bytes, document: Document) -> Iterator[Article | Refusal
         if articles:
             yield _from_json_ld(articles[0], Draft(document, "application/ld+json", encoding))
             return
+    wire = find_wire(value)
+    if wire:
+        yield from read_wire(wire, document, encoding)
+        return
     if not nodes or not all(map(is_article, nodes)):
         raise Rejected("unsupported_format", "JSON, but no article: needs a headline and a body")
     if not isinstance(value, list):

@@ -16,6 +16,9 @@ from worker.parse.html import parse_html
 from worker.parse.json_article import parse_json
 from worker.parse.json_feed import parse_json_feed
 from worker.parse.plain_text import parse_plain_text
+from worker.parse.wire.line_text import parse_line_text
+from worker.parse.wire.reuters_sgml import parse_reuters_sgml
+from worker.parse.wire.xml_items import parse_xml
 
 Parser = Callable[[bytes, Document], Iterable[Article | Refusal]]
 
@@ -25,4 +28,7 @@ PARSERS: dict[str, Parser] = {
     detect.FEED: parse_feed,
     detect.JSON: parse_json,
     detect.JSON_FEED: parse_json_feed,
+    detect.XML: parse_xml,
+    detect.SGML: parse_reuters_sgml,
+    detect.WIRE_TEXT: parse_line_text,
 }

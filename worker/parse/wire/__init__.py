@@ -1,0 +1,1 @@
+"""News wires: the exchange formats of agencies, one module each."""

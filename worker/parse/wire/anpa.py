@@ -1,0 +1,95 @@
+"""ANPA 1312: the text message format of North American agencies.
+
+<SYN><SYN><SOH>V4644<US>-----           service level and number, selector code
+r e<DC3><DC1> AP-Top-Headlines  02-09 0121    priority, category, slug, date, word count
+<STX>^AP-Top-Headlines,0176<            slug and word count; "^" begins, "<" ends a set line
+^Police: driver was asleep<             headline
+^By JANE DOE<                           byline
+   LEEDS (AP) _ Two bridges ...         text, each paragraph indented
+<ETX>AP-WF-02-10-16 0423GMT<<EOT>       circuit, date and time
+"""
+
+from __future__ import annotations
+
+import re
+
+from worker.clean.text import clean_line
+from worker.model import Article
+from worker.parse.credits import split_dateline
+from worker.parse.draft import Draft
+from worker.parse.wire import facts
+from worker.parse.wire.body import Body
+from worker.parse.wire.members import Member
+from worker.parse.wire.message import Message, set_transmitted
+
+_ORIGIN = "anpa1312"
+_HEADER = re.compile(r"([A-Z]{1,2}\d{4})")
+_SLUG = re.compile(r"(?P<slug>[\w'&.-]+(?:-[\w'&. -]+)*), ?(?:\w+ ?)?,?\d{1,5}$|\*?\d{3,5}$")
+_EDITORS_NOTE = re.compile(r"(?:Eds?|Editors?|Editor's note|With|Adds|Updates)\b[^.]{0,20}:", re.IGNORECASE)
+_BYLINE = re.compile(r"By (?=[A-Z])")
+_NOTE_KILL = re.compile(r"\b(?:KILL|WITHDRAWAL|ELIMINATE)\b")
+_ALERT_CHARACTERS = 250
+"""An alert is one sentence; it is its own headline."""
+
+
+def read_anpa(message: Message, draft: Draft, member: Member) -> Article:
+    """A message -> its article. Raises Rejected `no_article`."""
+    header = _HEADER.search(message.head)
+    if header is not None:
+        draft.set_text("guid", header[1], _ORIGIN)
+        # Numbers of messages begin anew every day.
+        draft.fields["identity_guid"] = False
+    level = re.search(r"^([fburdiasczx]) ([a-z])", message.head, re.MULTILINE)
+    if level is not None:
+        # Flash, bulletin, urgent, rush, daily: the priorities of the standard, as IPTC urgency.
+        facts.set_urgency(draft, {"f": 1, "b": 2, "u": 3, "r": 4, "d": 5}.get(level[1]), _ORIGIN)
+    set_transmitted(draft, message, _ORIGIN)
+    set_lines, paragraphs = _read_lines(message.text)
+    _set_head(set_lines, draft)
+    _set_alert(paragraphs, draft)
+    return facts.finish_wire(draft, Body("\n\n".join(paragraphs)), _ORIGIN, _ORIGIN, member)
+
+
+def _read_lines(text: str) -> tuple[list[str], list[str]]:
+    """(set lines, paragraphs): what begins with "^" or an indent begins anew, other lines go on."""
+    pieces: list[tuple[str, bool]] = []
+    for line in text.split("\n"):
+        begins = line.startswith(("^", "\t", "   "))
+        complete = line.startswith("^") and line.rstrip().endswith("<")
+        for part in re.split(r"<\s*\^", line) if line.startswith("^") else [line]:
+            plain = clean_line(part.strip().strip("^<"))
+            if not plain:
+                continue
+            if begins or not pieces or pieces[-1][1]:
+                pieces.append((plain, complete))
+            else:
+                pieces[-1] = (f"{pieces[-1][0]} {plain}", pieces[-1][1])
+    first = next((index for index, (_, is_set) in enumerate(pieces) if not is_set), len(pieces))
+    return [plain for plain, _ in pieces[:first]], [plain for plain, _ in pieces[first:]]
+
+
+def _set_head(lines: list[str], draft: Draft) -> None:
+    for line in lines:
+        slug = _SLUG.fullmatch(line)
+        if slug is not None:
+            draft.set_terms("keywords", [slug["slug"] or ""], _ORIGIN)
+        elif _BYLINE.match(line):
+            facts.set_byline(draft, line, _ORIGIN)
+        elif _EDITORS_NOTE.match(line):
+            draft.warn("editors_note")
+        else:
+            draft.set_text("headline", line, _ORIGIN)
+        if _NOTE_KILL.search(line):
+            facts.withdraw(draft, _ORIGIN)
+
+
+def _set_alert(paragraphs: list[str], draft: Draft) -> None:
+    if not paragraphs:
+        return
+    found = split_dateline(paragraphs[0].replace(" _ ", " - ", 1))
+    if found is not None:
+        draft.set_text("dateline", found.dateline, _ORIGIN)
+        draft.set_text("provider", found.provider, _ORIGIN)
+    sentence = found.rest if found is not None else paragraphs[0]
+    if len(paragraphs) == 1 and len(sentence) <= _ALERT_CHARACTERS:
+        draft.set_text("headline", sentence, _ORIGIN)

@@ -1,0 +1,145 @@
+"""Facts that all wire formats share: status, embargo, urgency, subjects, rights, names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from worker.clean.dates import parse_date
+from worker.clean.text import clean_line
+from worker.errors import Rejected
+from worker.model import Article, Media, Rights, Subject
+from worker.parse.draft import Draft
+from worker.parse.wire.body import Body, without_headline
+from worker.parse.wire.members import Member
+
+# IPTC's publishing status (NewsCodes pubstatusg2), NewsML 1's Status, and what agencies write for them.
+_WITHDRAWN = frozenset(
+    ["canceled", "cancelled", "withdrawn", "killed", "kill", "withdraw", "retracted", "recalled", "delete", "deleted"]
+)
+_WITHHELD = frozenset(["withheld", "withhold", "held"])
+# A notice that takes back or corrects says so in capitals at the start of its headline.
+_KILL_HEADLINE = re.compile(
+    r"(?:[A-Z0-9-]{1,12}[- ])?(?:(?:MANDATORY |ATTENTION[:,] ?)?(?:KILL|WITHDRAWAL|WITHDRAWN|RETRACTION|ANNULATION|"
+    r"ZURÜCKGEZOGEN|ANULACIÓN)\b)"
+)
+_CORRECTION_HEADLINE = re.compile(
+    r"\W?(?:CORRECTION|CORRECTED|CORRECTS|CORRECTIVE|CORRECTIF|CORRECCIÓN|CORREÇÃO|CORREZIONE|RECTIFICATIF|"
+    r"RECTIFICACIÓN|BERICHTIGUNG|KORREKTUR|RETTELSE|RÄTTELSE)\b"
+)
+_MEDIA_TYPES = frozenset(
+    ["picture", "photo", "image", "video", "audio", "graphic", "animated", "animation", "icon", "still"]
+)
+_NO_LIMIT = datetime(9000, 1, 1, tzinfo=UTC)
+_SHORTEST_CODE = 8
+
+
+def set_status(draft: Draft, status: str, origin: str) -> None:
+    """What a publishing status asks for: `withdrawn` (also a warning), `withheld`, `embargoed`."""
+    word = unqualified(status).casefold()
+    if word in _WITHDRAWN:
+        withdraw(draft, origin)
+    elif word in _WITHHELD:
+        draft.warn("withheld")
+    elif word == "embargoed":
+        draft.warn("embargoed")
+
+
+def withdraw(draft: Draft, origin: str) -> None:
+    """Mark a kill notice: its record is published as event `withdraw`."""
+    draft.set("withdrawn", value=True, origin=origin)
+    draft.warn("withdrawn")
+
+
+def set_embargo(draft: Draft, moment: str) -> None:
+    """A moment before which the text must not be published -> warning `embargo_until:<ISO 8601, UTC>`."""
+    if moment.strip():
+        # An embargo lies ahead by nature, so no date is too late.
+        at = parse_date(moment, _NO_LIMIT).at
+        draft.warn(f"embargo_until:{at:%Y-%m-%dT%H:%M:%SZ}" if at else "embargo_unreadable")
+
+
+def set_urgency(draft: Draft, value: object, origin: str) -> None:
+    """IPTC urgency or priority 1 (most urgent) to 9; anything else is passed over."""
+    digits = re.fullmatch(r"[1-9]", str(value or "").strip())
+    if digits:
+        draft.set("urgency", int(digits[0]), origin)
+
+
+def unqualified(code: str) -> str:
+    """`stat:usable` -> `usable`; what has no prefix stays."""
+    return code.rpartition(":")[2].strip()
+
+
+def subject(name: str, code: str, scheme: str) -> Subject | None:
+    """A subject from what was given; None for nothing.
+
+    Codes of eight digits without a scheme are IPTC's: Media Topics (`medtop`) begin with 2 or count in
+    millions, Subject Codes (`subj`) are the older ones. Names as in the IPTC NewsCodes catalogue.
+    """
+    code, name = clean_line(code), clean_line(name)
+    if not scheme and len(code) == _SHORTEST_CODE and code.isdigit():
+        scheme = "medtop" if code.startswith("2") else "subj"
+    label = name or code
+    return (
+        Subject(name=label[:200], scheme=clean_line(scheme)[:200] or None, code=code[:200] or None) if label else None
+    )
+
+
+def set_subjects(draft: Draft, subjects: Iterable[Subject | None], origin: str) -> None:
+    """Subjects, each once."""
+    draft.set("subjects", tuple(dict.fromkeys(found for found in subjects if found is not None)), origin)
+
+
+def set_rights(draft: Draft, holder: str, notice: str, usage_terms: str, origin: str) -> None:
+    """Rights, where anything is said about them."""
+    texts = [clean_line(text) or None for text in (holder, notice, usage_terms)]
+    if any(texts):
+        draft.set("rights", Rights(holder=texts[0], notice=texts[1], usage_terms=texts[2]), origin)
+
+
+def set_byline(draft: Draft, byline: str, origin: str) -> None:
+    """A byline as printed, the people it names and the agency."""
+    draft.set_text("byline", byline, origin)
+    draft.set_authors([byline], origin)
+
+
+def set_media(draft: Draft, media: Iterable[Media], origin: str) -> None:
+    """Pictures and other media with a usable address, each once."""
+    found = {item.url: item for item in media if item.url.lower().startswith(("http://", "https://"))}
+    draft.set("media", tuple(found.values()), origin)
+
+
+def is_media_type(kind: str) -> bool:
+    """Whether a news item's type (a word, a code or a media type) is anything but text."""
+    word = unqualified(kind).casefold()
+    return word in _MEDIA_TYPES or word.partition("/")[0] in _MEDIA_TYPES
+
+
+def finish_wire(draft: Draft, body: Body, origin: str, parser: str, member: Member = None) -> Article:
+    """Set the body and what the headline announces, and freeze.
+
+    Raises Rejected `no_article` where there is neither headline nor body; a kill notice needs only a guid.
+    """
+    body = without_headline(body, draft.fields.get("headline"))
+    draft.set_text("body_text", body.text, origin)
+    if body.html and body.text:
+        draft.set("body_html", body.html, origin)
+    _note_headline(draft)
+    if draft.fields.get("withdrawn") and draft.fields.get("guid"):
+        return draft.freeze(parser, origin, member)
+    return draft.finish(parser, origin, member)
+
+
+def refuse_media(kind: str) -> Rejected:
+    """The refusal of a picture, video or other item that carries no article."""
+    return Rejected("no_article", f"an item of type {kind[:60]}, no text")
+
+
+def _note_headline(draft: Draft) -> None:
+    headline = draft.fields.get("headline") or ""
+    if _KILL_HEADLINE.match(headline):
+        withdraw(draft, "headline")
+    if _CORRECTION_HEADLINE.match(headline):
+        draft.warn("correction")

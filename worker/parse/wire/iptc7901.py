@@ -1,0 +1,109 @@
+"""IPTC 7901: the text message format of European agencies.
+
+<SOH>eca0003 3 i 380  dpa 0045          source and number, priority, category, word count, more
+Switzerland/migration/UN/               keywords
+<STX>1ST LEAD                           markers of versions
+Switzerland joins list of countries     headline; the head ends with "="
+By dpa correspondents =
+Geneva (dpa) - Switzerland is ...       text
+<ETX>212322 GMT Nov 18                  day, hour and minute, month, year
+"""
+
+from __future__ import annotations
+
+import re
+
+from worker.clean.people import BYLINE_PREFIX
+from worker.model import Article
+from worker.parse.credits import split_dateline
+from worker.parse.draft import Draft
+from worker.parse.wire import facts
+from worker.parse.wire.body import Body, wrapped_text
+from worker.parse.wire.members import Member
+from worker.parse.wire.message import Message, set_transmitted
+
+_ORIGIN = "iptc7901"
+HEADER = re.compile(r"([a-z]{2,4}) ?(\d{2,6}) ([1-9]) ([a-z]{1,4}) +(\d{1,5})\b", re.IGNORECASE)
+_HEAD_END = re.compile(r"\s*=\s*$")
+_MOST_HEAD_LINES = 14
+_WRAPPED_CHARACTERS = 55
+"""A headline line of at least this length goes on in the next (lines have at most 69 characters)."""
+
+_MARKER = re.compile(
+    r"(?:\d(?:ST|ND|RD|TH) )?(?:NEW )?(?:LEAD|NET|TAKE|UPDATE|REFILE|REPETITION|CORRECTION|CORRECTED|KILL|"
+    r"URGENT|ALERT|FLASH|EMBARGO|EILMELDUNG|BERICHTIGUNG|ZUSAMMENFASSUNG|ROUNDUP|EXTRA|WRAP|"
+    r"KORR|WDH|ADVISORY)\b[\w .:/()-]*",
+)
+_NOT_FOR_PUBLICATION = re.compile(
+    r"\n(?:[ \t]*(?:#[^\n]*|(?:\*[ \t]*){3,})?\n)*[^\n]*(?:is|are) not (?:intended )?for publication|"
+    r"\n(?:[ \t]*(?:#[^\n]*|(?:\*[ \t]*){3,})?\n)*[^\n]*nicht (?:zur|für die) Veröffentlichung",
+    re.IGNORECASE,
+)
+_SIGNATURE = re.compile(r"(?:[a-z]{2,4}(?: [a-z]{2,4}){1,5}|\(?[A-Za-z]{2,5}\\?/[\w\\/]{1,12}\)?)")
+
+
+def read_iptc7901(message: Message, draft: Draft, member: Member) -> Article:
+    """A message -> its article. Raises Rejected `no_article`."""
+    header = HEADER.search(message.head)
+    if header is not None:
+        draft.set_text("guid", f"{header[1]}{header[2]}", _ORIGIN)
+        # Numbers of messages begin anew every day or week.
+        draft.fields["identity_guid"] = False
+        facts.set_urgency(draft, header[3], _ORIGIN)
+    set_transmitted(draft, message, _ORIGIN)
+    above, lines, text = _split_head(message)
+    draft.set_terms("keywords", (word for line in above for word in line.split("/")), _ORIGIN)
+    _set_head(lines, draft)
+    paragraphs = _paragraphs(text)
+    found = split_dateline(paragraphs[0]) if paragraphs else None
+    if found is not None:
+        draft.set_text("dateline", found.dateline, _ORIGIN)
+        draft.set_text("provider", found.provider, _ORIGIN)
+    return facts.finish_wire(draft, Body("\n\n".join(paragraphs)), _ORIGIN, _ORIGIN, member)
+
+
+def _split_head(message: Message) -> tuple[list[str], list[str], str]:
+    """(keyword lines, lines of the head, text): the head ends with "=", or at the first blank line."""
+    above = [line.strip() for line in message.head.split("\n")[1:] if line.strip()]
+    lines = message.text.strip("\n").split("\n")
+    while lines and (not lines[0].strip() or ("/" in lines[0] and lines[0].strip().endswith("/"))):
+        above += [line.strip() for line in lines[:1] if line.strip()]
+        del lines[0]
+    ends = [index for index, line in enumerate(lines[:_MOST_HEAD_LINES]) if _HEAD_END.search(line)]
+    blank = next((index for index, line in enumerate(lines) if not line.strip()), len(lines))
+    end = ends[0] + 1 if ends else blank if blank <= 4 else 1
+    head = [_HEAD_END.sub("", line).strip() for line in lines[:end]]
+    return above, [line for line in head if line], "\n".join(lines[end:])
+
+
+def _set_head(lines: list[str], draft: Draft) -> None:
+    headlines: list[str] = []
+    for line in lines:
+        if BYLINE_PREFIX.match(line) and headlines:
+            facts.set_byline(draft, line, _ORIGIN)
+        elif _MARKER.fullmatch(line):
+            _note_marker(line, draft)
+        else:
+            headlines.append(line)
+    headline = headlines.pop() if headlines else ""
+    while headlines and len(headlines[-1]) >= _WRAPPED_CHARACTERS:
+        headline = f"{headlines.pop()} {headline}"
+    draft.set_text("headline", headline, _ORIGIN)
+
+
+def _note_marker(line: str, draft: Draft) -> None:
+    if re.search(r"\bKILL\b", line):
+        facts.withdraw(draft, _ORIGIN)
+    if re.search(r"CORRECT|BERICHTIGUNG|\bKORR\b", line):
+        draft.warn("correction")
+    if "EMBARGO" in line:
+        draft.warn("embargoed")
+
+
+def _paragraphs(text: str) -> list[str]:
+    """Text without what is meant for editors: notes behind the story, initials of those who wrote it."""
+    note = _NOT_FOR_PUBLICATION.search(text)
+    paragraphs = wrapped_text(text[: note.start()] if note else text).split("\n\n")
+    while paragraphs and (_SIGNATURE.fullmatch(paragraphs[-1]) or not re.search(r"\w", paragraphs[-1])):
+        paragraphs.pop()
+    return paragraphs

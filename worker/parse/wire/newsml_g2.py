@@ -1,0 +1,162 @@
+"""NewsML-G2: news items, alone or in a news message; packages and concepts hold references, no text.
+
+<newsMessage><header/><itemSet><newsItem guid version>
+  <rightsInfo/><itemMeta/><contentMeta/><contentSet><inlineXML|inlineData|remoteContent/></contentSet>
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from worker.model import Article, Media, Subject
+from worker.parse.draft import Draft
+from worker.parse.wire import facts, nitf
+from worker.parse.wire.body import Body, element_body, string_body
+from worker.parse.wire.members import Member
+from worker.parse.wire.xml_tree import (
+    Element,
+    attribute,
+    child,
+    children,
+    descendant,
+    descendants,
+    language_of,
+    name_of,
+    text_at,
+    text_of,
+)
+
+_ORIGIN = "newsml_g2"
+_TEXTUAL = ("name", "title")
+
+
+def read_news_item(item: Element, draft: Draft, member: Member) -> Article:
+    """A <newsItem> -> its article. Raises Rejected `no_article` for pictures, packages and the like."""
+    item_meta, content_meta = child(item, "itemMeta"), child(item, "contentMeta")
+    kind = attribute(child(item_meta, "itemClass"), "qcode", "uri")
+    content, body = _content(item)
+    if not body.text and facts.is_media_type(kind.rpartition("/")[2]):
+        raise facts.refuse_media(kind)
+    draft.set_text("guid", attribute(item, "guid"), _ORIGIN)
+    _set_item_meta(item_meta, draft)
+    _set_content_meta(content_meta, item_meta, draft)
+    _set_rights(item, draft)
+    _set_language(item, content_meta, draft)
+    inner = content if content is not None and name_of(content) == "nitf" else descendant(content, "nitf")
+    if inner is not None:
+        nitf.set_facts(inner, draft)
+    draft.set_text("headline", text_at(item_meta, "title"), _ORIGIN)
+    facts.set_media(draft, _media(item), _ORIGIN)
+    return facts.finish_wire(draft, body, _ORIGIN, _ORIGIN, member)
+
+
+def _content(item: Element) -> tuple[Element | None, Body]:
+    """The content with the longest text, and that text: alternatives render the same story."""
+    found: list[tuple[Element | None, Body]] = []
+    for content in children(child(item, "contentSet"), "inlineXML", "inlineData"):
+        if facts.is_media_type(attribute(content, "contenttype")):
+            continue
+        found.append((content, _body(content)))
+    return max(found, key=lambda pair: len(pair[1].text), default=(None, Body()))
+
+
+def _body(content: Element) -> Body:
+    if not len(content):
+        return Body() if attribute(content, "encoding") else string_body(content.text or "")
+    if descendant(content, "body.content") is not None:
+        return nitf.nitf_body(content)
+    body = descendant(content, "body")
+    return element_body(body if body is not None else content)
+
+
+def _set_item_meta(meta: Element | None, draft: Draft) -> None:
+    created = text_at(meta, "firstCreated")
+    version = text_at(meta, "versionCreated")
+    draft.set_published(created, _ORIGIN)
+    draft.set_published(version, _ORIGIN)
+    draft.set_updated(version, _ORIGIN)
+    draft.set_text("provider", _name(child(meta, "provider")), _ORIGIN)
+    status = child(meta, "pubStatus")
+    facts.set_status(draft, attribute(status, "qcode", "uri", "literal") or text_of(status), _ORIGIN)
+    facts.set_embargo(draft, text_at(meta, "embargoed"))
+    for signal in children(meta, "signal"):
+        word = facts.unqualified(attribute(signal, "qcode", "uri", "literal").replace("/", ":")).casefold()
+        if word.startswith("correct"):
+            draft.warn("correction")
+    for note in children(meta, "edNote"):
+        if "correction" in attribute(note, "role").casefold():
+            draft.warn("correction")
+
+
+def _set_content_meta(meta: Element | None, item_meta: Element | None, draft: Draft) -> None:
+    headlines = sorted(
+        children(meta, "headline"), key=lambda line: ("sub" in attribute(line, "role").lower(), _rank(line))
+    )
+    for line in headlines[:1]:
+        draft.set_text("headline", text_of(line), _ORIGIN)
+    for line in headlines[1:]:
+        if text_of(line) != text_of(headlines[0]):
+            draft.set_text("subheadline", text_of(line), _ORIGIN)
+    for line in children(meta, "by"):
+        facts.set_byline(draft, text_of(line), _ORIGIN)
+    draft.set_text("dateline", text_at(meta, "dateline").rstrip(" -–—"), _ORIGIN)
+    draft.set_text("provider", text_at(meta, "creditline"), _ORIGIN)
+    for description in children(meta, "description"):
+        if "caption" not in attribute(description, "role").lower():
+            draft.set_text("abstract", text_of(description), _ORIGIN)
+    facts.set_urgency(draft, text_at(meta, "urgency"), _ORIGIN)
+    draft.set_terms("keywords", (text_of(word) for word in children(meta, "keyword")), _ORIGIN)
+    subjects = children(meta, "subject")
+    facts.set_subjects(draft, (_subject(term) for term in subjects), _ORIGIN)
+    located = [*children(meta, "located"), *(term for term in subjects if "geo" in attribute(term, "type").lower())]
+    draft.set_terms("places", (_name(place) for place in located), _ORIGIN)
+    # Creators are logins and companies as often as people: only one with a name of two words is believed.
+    names = (_name(person) for person in children(meta, "creator") if children(person, "name"))
+    draft.set_authors([name for name in names if " " in name], _ORIGIN)
+    draft.set_published(text_at(meta, "contentCreated"), _ORIGIN)
+    del item_meta
+
+
+def _rank(line: Element) -> int:
+    rank = attribute(line, "rank")
+    return int(rank) if rank.isdecimal() and len(rank) < 10 else 0
+
+
+def _name(element: Element | None) -> str:
+    """The readable name of a concept: its <name>, else its literal, else its code without the prefix."""
+    if element is None:
+        return ""
+    names = children(element, "name")
+    plain = [name for name in names if not attribute(name, "role")] or names
+    if plain:
+        return text_of(plain[0])
+    code = attribute(element, "qcode")
+    return attribute(element, "literal") or facts.unqualified(code) or attribute(element, "uri").rpartition("/")[2]
+
+
+def _subject(term: Element) -> Subject | None:
+    scheme, _, code = attribute(term, "qcode").partition(":")
+    return facts.subject(_name(term), code, scheme if code else "")
+
+
+def _set_rights(item: Element, draft: Draft) -> None:
+    info = child(item, "rightsInfo")
+    if info is not None:
+        facts.set_rights(
+            draft,
+            _name(child(info, "copyrightHolder")),
+            text_at(info, "copyrightNotice"),
+            text_at(info, "usageTerms"),
+            _ORIGIN,
+        )
+
+
+def _set_language(item: Element, meta: Element | None, draft: Draft) -> None:
+    draft.declared_language = attribute(child(meta, "language"), "tag") or language_of(item)
+
+
+def _media(item: Element) -> Iterator[Media]:
+    for remote in descendants(item, "remoteContent"):
+        kind = attribute(remote, "contenttype").partition("/")[0]
+        if facts.is_media_type(kind):
+            yield Media(url=attribute(remote, "href"), type=kind)

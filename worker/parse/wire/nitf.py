@@ -1,0 +1,144 @@
+"""NITF 2 and 3 (News Industry Text Format): a document of its own, or the content of a NewsML item.
+
+<nitf><head><docdata/></head><body><body.head/><body.content/></body></nitf>
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from worker.model import Article, Media, Subject
+from worker.parse.draft import Draft
+from worker.parse.wire import facts
+from worker.parse.wire.body import Body, element_body
+from worker.parse.wire.members import Member
+from worker.parse.wire.xml_tree import (
+    Element,
+    attribute,
+    child,
+    children,
+    descendant,
+    descendants,
+    name_of,
+    text_of,
+)
+
+_ORIGIN = "nitf"
+_SUBJECT_NAMES = ("detail", "matter", "type", "qualifier", "code")
+
+
+def read_nitf(root: Element, draft: Draft, member: Member) -> Article:
+    """An <nitf> element -> its article. Raises Rejected `no_article`."""
+    set_facts(root, draft)
+    return facts.finish_wire(draft, nitf_body(root), _ORIGIN, _ORIGIN, member)
+
+
+def nitf_body(root: Element) -> Body:
+    """The text of <body.content>, or of what stands in its place."""
+    parts = list(descendants(root, "body.content"))
+    # A note in the head has a body.content of its own.
+    content = next((part for part in parts if not _inside(part, "body.head", "note")), None)
+    if content is not None:
+        return element_body(content)
+    body = root if name_of(root) == "body" else descendant(root, "body")
+    return element_body(body) if body is not None else Body()
+
+
+def set_facts(root: Element, draft: Draft) -> None:
+    """What the head, the body's head and the media of an NITF document say; what is known already stays."""
+    head, body_head = child(root, "head"), descendant(root, "body.head")
+    hedline = descendant(body_head, "hedline")
+    draft.set_text("headline", text_of(descendant(hedline, "hl1")) or text_of(hedline), _ORIGIN)
+    draft.set_text("subheadline", text_of(descendant(hedline, "hl2")), _ORIGIN)
+    draft.set_text("headline", text_of(child(head, "title")), _ORIGIN)
+    abstract = descendant(body_head, "abstract")
+    draft.set_text("abstract", element_body(abstract).text if abstract is not None else "", _ORIGIN)
+    _set_people(root, body_head, draft)
+    dateline = descendant(body_head, "dateline")
+    draft.set_text("dateline", _without_date(dateline), _ORIGIN)
+    draft.set_text("provider", text_of(descendant(body_head, "distributor")), _ORIGIN)
+    _set_docdata(root, draft)
+    facts.set_subjects(draft, _subjects(root), _ORIGIN)
+    facts.set_media(draft, _media(root), _ORIGIN)
+    if draft.declared_language is None:
+        draft.declared_language = attribute(root, "baselang") or None
+
+
+def _without_date(dateline: Element | None) -> str:
+    """`LEEDS, Jan 5`: the story's date belongs to the dateline as printed."""
+    return text_of(dateline).rstrip(" -–—")
+
+
+def _set_people(root: Element, body_head: Element | None, draft: Draft) -> None:
+    for byline in descendants(body_head, "byline"):
+        names = [text_of(person) for person in descendants(byline, "person")]
+        draft.set_text("byline", text_of(byline), _ORIGIN)
+        draft.set_authors(names, _ORIGIN)
+        titles = {text_of(title) for title in descendants(byline, "byttl")}
+        printed = text_of(byline)
+        for title in titles:
+            printed = printed.replace(title, " ; ")
+        draft.set_authors([printed], _ORIGIN)
+    tagline = descendant(root, "tagline")
+    if tagline is not None and len(text_of(tagline)) < 100:
+        draft.set_authors([text_of(tagline)], _ORIGIN)
+
+
+def _set_docdata(root: Element, draft: Draft) -> None:
+    docdata = descendant(root, "docdata")
+    if docdata is None:
+        return
+    draft.set_text("guid", attribute(descendant(docdata, "doc-id"), "id-string"), _ORIGIN)
+    for name in ("date.issue", "date.release"):
+        draft.set_published(attribute(descendant(docdata, name), "norm") or text_of(descendant(docdata, name)), _ORIGIN)
+    draft.set_published(attribute(descendant(root, "story.date"), "norm"), _ORIGIN)
+    publication = descendant(root, "pubdata")
+    draft.set_published(attribute(publication, "date.publication"), _ORIGIN)
+    facts.set_urgency(draft, attribute(descendant(docdata, "urgency"), "ed-urg"), _ORIGIN)
+    draft.set_terms("keywords", (attribute(key, "key") for key in descendants(docdata, "keyword")), _ORIGIN)
+    draft.set_terms("places", _places(docdata), _ORIGIN)
+    status = attribute(docdata, "management-status")
+    facts.set_status(draft, status, _ORIGIN)
+    if status.casefold() == "embargoed":
+        facts.set_embargo(draft, attribute(descendant(docdata, "date.release"), "norm"))
+    rights, owner = descendant(docdata, "doc.copyright"), descendant(docdata, "doc.rights")
+    facts.set_rights(
+        draft,
+        attribute(rights, "holder") or attribute(owner, "owner"),
+        " ".join(("©", attribute(rights, "year"), attribute(rights, "holder"))) if rights is not None else "",
+        attribute(owner, "limitations"),
+        _ORIGIN,
+    )
+    source = descendant(docdata, "from-src")
+    draft.set_text("provider", attribute(source, "src-name") or attribute(rights, "holder"), _ORIGIN)
+
+
+def _places(docdata: Element) -> Iterator[str]:
+    for place in descendants(docdata, "evloc", "location"):
+        named = (attribute(place, key) for key in ("city", "county-dist", "state-prov", "iso-cc"))
+        yield text_of(place) or ", ".join(part for part in named if part)
+
+
+def _subjects(root: Element) -> Iterator[Subject | None]:
+    for term in descendants(root, "tobject.subject"):
+        name = next((text for key in _SUBJECT_NAMES if (text := attribute(term, f"tobject.subject.{key}"))), "")
+        yield facts.subject(name, attribute(term, "tobject.subject.refnum"), "")
+    for term in descendants(root, "classifier"):
+        yield facts.subject(attribute(term, "value"), attribute(term, "idsrc"), attribute(term, "type"))
+
+
+def _media(root: Element) -> Iterator[Media]:
+    for medium in descendants(root, "media"):
+        caption = " ".join(filter(None, (text_of(part) for part in children(medium, "media-caption"))))
+        credit = text_of(child(medium, "media-producer"))
+        for reference in descendants(medium, "media-reference"):
+            yield Media(
+                url=attribute(reference, "source"),
+                type=attribute(medium, "media-type") or None,
+                caption=caption or attribute(reference, "alternate-text") or None,
+                credit=credit or None,
+            )
+
+
+def _inside(element: Element, *names: str) -> bool:
+    return any(name_of(around) in names for around in element.iterancestors())
