@@ -87,6 +87,10 @@ def parse_json(content: bytes, document: Document) -> Iterator[Article | Refusal
         if articles:
             yield _from_json_ld(articles[0], Draft(document, "application/ld+json", encoding))
             return
+        page = json_ld.find_page(value)
+        if page:
+            yield _from_json_ld(page, Draft(document, "application/ld+json", encoding))
+            return
     wire = find_wire(value)
     if wire:
         yield from read_wire(wire, document, encoding)
@@ -103,7 +107,8 @@ def parse_json(content: bytes, document: Document) -> Iterator[Article | Refusal
 def load_json(content: bytes, document: Document) -> tuple[Any, Encoding]:
     """JSON bytes -> (value, encoding).
 
-    JSON is UTF-8 (RFC 8259), or marked UTF-16 or UTF-32; anything else is Rejected `malformed_json`.
+    JSON is UTF-8 (RFC 8259), or marked UTF-16 or UTF-32; anything else is Rejected `malformed_json`. Wrapped
+    in the comments of a script it is read too.
     """
     try:
         text, encoding = (
@@ -120,6 +125,9 @@ def load_json(content: bytes, document: Document) -> tuple[Any, Encoding]:
     try:
         return json.loads(text, strict=False), encoding
     except (ValueError, RecursionError) as error:
+        script = json_ld.load_json_ld(text)
+        if script is not None:
+            return script, encoding
         raise Rejected("malformed_json", f"{type(error).__name__}: {error}"[:300]) from error
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from html import unescape
 from typing import Any
 
 from worker.clean.html import html_to_text, looks_like_markup
@@ -34,10 +36,27 @@ ARTICLE_TYPES = frozenset(
 )
 """Types of schema.org that are articles (https://schema.org/Article and what is more specific)."""
 
+_PAGES = frozenset(["WebPage", "ItemPage"])
+_SITES = frozenset(["WebSite", "Organization", "NewsMediaOrganization", "Corporation"])
+
+_REFERRED = ("author", "creator", "publisher", "image", "isPartOf")
+"""Properties whose value may be given as the `@id` of another node."""
+
 _MAX_NODES = 20_000
 _MAX_CHARACTERS = 2_000_000
+_MOST_ESCAPES = 3
+"""How often markup may have been escaped; publishers do it twice."""
+
+_REPEATED = 80
+"""Characters of a beginning that does not come again by chance."""
+
+_ELEMENT = re.compile(r"</?[a-zA-Z][^<>]*>|<!--")
+_INITIALS = re.compile(r"\s*\(\w{2,5}\.?\)\s*$")
+"""Initials after an author's name, as German-language papers print them."""
+
+_SUFFIX = re.compile(r"\s+[|\u2013\u2014\u00b7:-]\s+([^|]{2,60})$")
 _COMMENT = re.compile(
-    r"^\s*(?:<!--|//\s*<!\[CDATA\[|/\*\s*<!\[CDATA\[\s*\*/|<!\[CDATA\[)|(?:-->|//\s*\]\]>|\]\]>)\s*;?\s*$"
+    r"^\s*(?:<!--|//\s*<!\[CDATA\[|/\*\s*<!\[CDATA\[\s*\*/|<!\[CDATA\[)|(?:-->|//\s*\]\]>|/\*\s*\]\]>\s*\*/|\]\]>)\s*;?\s*$"
 )
 
 
@@ -52,17 +71,59 @@ def load_json_ld(text: str) -> Any:
 
 
 def find_articles(value: Any) -> Iterator[dict[str, Any]]:
-    """A JSON-LD value -> its article nodes, outermost first, in document order."""
-    queue, seen = [value], 0
+    """A JSON-LD value -> its article nodes, outermost first, in document order; references are followed."""
+    nodes = list(_nodes(value))
+    named = {node["@id"]: node for node in nodes if isinstance(node.get("@id"), str) and len(node) > 1}
+    for node in nodes:
+        if types_of(node) & ARTICLE_TYPES:
+            yield _with_references(node, named)
+
+
+def find_page(value: Any) -> dict[str, Any] | None:
+    """A JSON-LD value without article -> its dated web page as an article node; None where there is none.
+
+    Its headline is the page's name without what the value itself names as the site.
+    """
+    nodes = list(_nodes(value))
+    page = next((node for node in nodes if types_of(node) & _PAGES and node.get("datePublished")), None)
+    if page is None:
+        return None
+    sites = {name for node in nodes if types_of(node) & _SITES for name in names_of(node)}
+    headline = _text(page.get("headline")) or _text(page.get("name")) or ""
+    return {**page, "headline": without_suffix(headline, sites)}
+
+
+def without_suffix(headline: str, names: Iterable[str]) -> str:
+    """A headline -> the headline without a last part (after | or a dash) that is one of the names."""
+    known = {name.strip().casefold() for name in names}
+    while (found := _SUFFIX.search(headline)) and found[1].strip().casefold() in known:
+        headline = headline[: found.start()]
+    return headline
+
+
+def _nodes(value: Any) -> Iterator[dict[str, Any]]:
+    queue, seen = deque([value]), 0
     while queue and seen < _MAX_NODES:
-        node = queue.pop(0)
+        node = queue.popleft()
         seen += 1
         if isinstance(node, list):
             queue.extend(node)
         elif isinstance(node, dict):
-            if types_of(node) & ARTICLE_TYPES:
-                yield node
+            yield node
             queue.extend(v for key, v in node.items() if isinstance(v, list | dict) and key != "comment")
+
+
+def _with_references(node: dict[str, Any], named: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The node with `{"@id": ...}` replaced by what it refers to, one step deep."""
+
+    def follow(value: Any) -> Any:
+        if isinstance(value, list):
+            return [follow(item) for item in value[:50]]
+        if isinstance(value, dict) and isinstance(value.get("@id"), str) and len(value) <= 2:
+            return {**value, **named.get(value["@id"], {})}
+        return value
+
+    return {key: follow(value) if key in _REFERRED else value for key, value in node.items()}
 
 
 def types_of(node: dict[str, Any]) -> set[str]:
@@ -74,13 +135,15 @@ def types_of(node: dict[str, Any]) -> set[str]:
 
 def read_facts(node: dict[str, Any], draft: Draft, origin: str = "json-ld") -> None:
     """Sets what an article node says, except its body; fields that are set already stay."""
-    draft.set_text("headline", plain(node.get("headline") or node.get("name")), origin)
+    headline = plain(node.get("headline") or node.get("name")) or ""
+    outlets = names_of(node.get("publisher"))
+    draft.set_text("headline", without_suffix(headline, [*outlets, *_terms(node.get("articleSection"))]), origin)
     draft.set_text("subheadline", plain(node.get("alternativeHeadline")), origin)
     draft.set_text("abstract", plain(node.get("description")), origin)
     draft.set_authors(_people(node.get("author")) or _people(node.get("creator")), origin)
     draft.set_published(_text(node.get("datePublished")) or _text(node.get("dateCreated")), origin)
     draft.set_updated(_text(node.get("dateModified")), origin)
-    draft.set_text("source_name", next(iter(names_of(node.get("publisher"))), None), origin)
+    draft.set_text("source_name", next(iter(outlets), None), origin)
     draft.set_terms("sections", _terms(node.get("articleSection")), origin)
     draft.set_terms("keywords", _terms(node.get("keywords")), origin)
     draft.set("is_accessible_for_free", _boolean(node.get("isAccessibleForFree")), origin)
@@ -90,7 +153,8 @@ def read_facts(node: dict[str, Any], draft: Draft, origin: str = "json-ld") -> N
 
 def body_of(node: dict[str, Any]) -> str | None:
     """The node's own text, as plain text."""
-    return plain(node.get("articleBody") or node.get("text"))
+    text = plain(node.get("articleBody") or node.get("text"))
+    return _once(text) if text else text
 
 
 def link_of(node: dict[str, Any]) -> str | None:
@@ -107,9 +171,20 @@ def link_of(node: dict[str, Any]) -> str | None:
 def plain(value: Any) -> str | None:
     """A text value, tags and character references resolved; None for anything else."""
     text = _text(value)
-    if text is None:
-        return None
-    return html_to_text(text) if looks_like_markup(text) else text
+    for _ in range(_MOST_ESCAPES):
+        if text is None or not looks_like_markup(text):
+            break
+        # Without tags the line breaks are the paragraphs.
+        text = html_to_text(text) if _ELEMENT.search(text) else unescape(text)
+    return text
+
+
+def _once(text: str) -> str:
+    """A text that was put together twice -> the text once."""
+    start = text[:_REPEATED]
+    again = text.find(start, len(start)) if len(start) == _REPEATED else -1
+    first, second = text[:again].split(), text[again:].split()
+    return text[:again].rstrip() if again > 0 and first == second else text
 
 
 def names_of(value: Any) -> list[str]:
@@ -119,7 +194,9 @@ def names_of(value: Any) -> list[str]:
     if isinstance(value, list):
         return [name for item in value[:50] for name in names_of(item)]
     if isinstance(value, dict):
-        return names_of(value.get("name") or value.get("@value"))
+        parts = [value.get(key) for key in ("givenName", "additionalName", "familyName")]
+        whole = " ".join(part for part in parts if isinstance(part, str) and part)
+        return names_of(value.get("name") or value.get("@value") or whole or None)
     return []
 
 
@@ -127,7 +204,7 @@ def _people(value: Any) -> list[str]:
     """Names of authors; an organisation counts only where it is an agency, which becomes the provider."""
     items = value if isinstance(value, list) else [value]
     kept = [item for item in items if not isinstance(item, dict) or not _is_organisation(item)]
-    return [name for item in kept for name in names_of(item)]
+    return [_INITIALS.sub("", name) for item in kept for name in names_of(item)]
 
 
 def _is_organisation(node: dict[str, Any]) -> bool:
