@@ -42,7 +42,11 @@ class MemoryReceiver:
         state = {**self.states.get(source_id, {}), **fields}
         self.states[source_id] = {name: value for name, value in state.items() if value}
 
-    def wait_until_durable(self) -> None:
+    def run_id(self) -> str:
+        return "run"
+
+    def wait_until_durable(self, since: str = "") -> None:
+        assert since == self.run_id(), "the run is asked for before anything is received"
         self.durable_waits += 1
         self.on_durable()
 

@@ -15,7 +15,7 @@ from worker.config import Settings
 from worker.model import Batch, Document, Lane, Source
 from worker.state.connection import connect
 from worker.state.counters import Counters
-from worker.state.durability import wait_until_durable
+from worker.state.durability import run_id, wait_until_durable
 from worker.state.keys import Keys
 from worker.state.ledger import Claim, Ledger, new_id
 from worker.state.letters import Letters
@@ -82,18 +82,20 @@ class Desk:
     def drop_spooled(self, references: Sequence[str]) -> None:
         """Delete spool objects that nobody holds any more, once the server has on disk that nobody does.
 
-        A server that lost its last second would else bring a batch back whose bytes are gone.
+        A server that lost its last second would else bring a batch back whose bytes are gone. Where it has lost it
+        meanwhile, somebody holds them again.
         """
         if references:
             self.wait_until_durable()
         for reference in references:
-            self.spool.delete(reference)
+            if not self.ledger.holds(reference):
+                self.spool.delete(reference)
 
     def read(self, document: Document) -> bytes:
         """The document's bytes; raises Failed("unreadable") where the spool has lost them."""
         return document.content if document.content_ref is None else self.spool.read(document.content_ref)  # type: ignore[return-value]  # exactly one of the two is set
 
-    # The four methods below are what intake sees of the ledger (worker.intake.receiver.Receiver).
+    # The methods below are what intake sees of the ledger (worker.intake.receiver.Receiver).
 
     def receive(
         self, source: Source, documents: Sequence[Document], *, lane: Lane, remember: Mapping[str, str] | None = None
@@ -112,9 +114,13 @@ class Desk:
         """Write fields of the poll state without a batch."""
         self.sources.note(source_id, fields)
 
-    def wait_until_durable(self) -> None:
-        """Return when everything received so far is on disk."""
-        wait_until_durable(self.redis, self.keys.events, self.settings.state.durability)
+    def run_id(self) -> str:
+        """The server's present run, for `wait_until_durable`."""
+        return run_id(self.redis, self.settings.state.durability)
+
+    def wait_until_durable(self, since: str = "") -> None:
+        """Return when everything received since the run `since` is on disk; StateError where that is not so."""
+        wait_until_durable(self.redis, self.keys.events, self.settings.state.durability, since)
 
     def paused(self) -> str | None:
         """Why intake must pause (back-pressure), or None."""

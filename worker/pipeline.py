@@ -33,6 +33,8 @@ MOST_DELIVERIES = 3
 """A document that was delivered alone this often without a verdict is buried (its worker died each time)."""
 SUSPECT_DELIVERIES = 2
 """A batch that was delivered this often without a verdict is taken apart, so that one bad document stands alone."""
+RETRY_SECONDS = 5.0
+"""How soon a source is pulled again where not the source but the state server or the spool failed."""
 SWEEP_BATCHES = 1000
 """Most batches one sweep rings for, per stage and lane."""
 ORPHAN_SECONDS = 86_400.0
@@ -66,7 +68,7 @@ def pull(desk: Desk, source_id: str) -> None:
             if result.documents or problem:
                 log.info("pulled", source=source_id, documents=result.documents, problem=problem)
         except CopydeskError as error:
-            problem, next_seconds, more = str(error), 60.0, True
+            problem, next_seconds, more = str(error), RETRY_SECONDS, True
             log.warning("pull_failed", source=source_id, error=problem)
     if desk.sources.get(source_id) is None:
         # Removed while it was pulled: what the pull remembered must not outlive it.

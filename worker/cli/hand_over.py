@@ -84,8 +84,9 @@ def _ingest(
     with working(settings, work=until_idle) as (desk, supervisor):
         known = desk.sources.ensure(owner)
         with Display(desk, quiet=quiet) as display:
+            since = desk.run_id()
             pulled = _hand_over(paths, known, desk, owner.lane, display)
-            desk.wait_until_durable()
+            desk.wait_until_durable(since)
             if until_idle:
                 _work_until_idle(desk, supervisor, display)
         return pulled, snapshot(desk)

@@ -142,7 +142,7 @@ def _judge(pull: _Pull, path: Path, relative: Path, *, claimed: bool) -> Iterato
 def _take(pull: _Pull, claims: Claims, group: list[_Candidate]) -> None:
     """Claim a group of files, hand over their documents, wait for the disk, and only then move the files."""
     taken = [candidate for candidate in group if _claim(pull, claims, candidate)]
-    received = False
+    received, since = False, pull.receiver.run_id()
     with closing(_parcels(pull, taken)) as parcels:
         for batch in receive_batches(parcels, pull.source, pull.receiver, pull.settings, pull.source.lane):
             received = True
@@ -152,7 +152,7 @@ def _take(pull: _Pull, claims: Claims, group: list[_Candidate]) -> None:
             if pull.must_stop:
                 break
     if received:
-        pull.receiver.wait_until_durable()
+        pull.receiver.wait_until_durable(since)
     for candidate in taken:
         _place(pull, candidate)
 

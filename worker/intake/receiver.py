@@ -31,8 +31,14 @@ class Receiver(Protocol):
     def note(self, source_id: str, fields: Mapping[str, str]) -> None:
         """Write fields of the poll state without a batch."""
 
-    def wait_until_durable(self) -> None:
-        """Return when everything received so far is on disk; raises StateError where the disk does not keep up."""
+    def run_id(self) -> str:
+        """The name of the ledger's present run, asked for before anything is received that is waited for."""
+
+    def wait_until_durable(self, since: str = "") -> None:
+        """Return when everything received since the run `since` is on disk.
+
+        Raises StateError where the disk does not keep up, or where that run has ended and may have lost some of it.
+        """
 
     def paused(self) -> str | None:
         """Why intake must pause (back-pressure), or None."""

@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 from worker.config import Settings
 from worker.errors import SinkError, StateError
-from worker.state.durability import wait_until_durable
+from worker.state.durability import run_id, wait_until_durable
 from worker.state.keys import Keys
 from worker.state.queue import Entry, StorageQueue
 from worker.store.sink import Sink
@@ -110,9 +110,12 @@ class Writer:
         acknowledged comes first in the next round.
         """
         try:
+            # A server that has forgotten these entries may decide anew: what it said before must not be committed.
+            durability = self._settings.state.durability
+            since = run_id(self._redis, durability)
             entries = self._gather(block_ms)
             if entries:
-                wait_until_durable(self._redis, self._events, self._settings.state.durability)
+                wait_until_durable(self._redis, self._events, durability, since)
             size = self._settings.store.batch_records
             for first in range(0, len(entries), size):
                 self._settle(entries[first : first + size])
