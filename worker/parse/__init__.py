@@ -26,19 +26,22 @@ from worker.parse.table import PARSERS
 
 __all__ = ["parse_document"]
 
+_DEPTH = 5
+"""How deep documents may lie in each other: a mail with a mail with a packed page is three."""
 
-def parse_document(document: Document, content: bytes) -> list[Article | Refusal]:
+
+def parse_document(document: Document, content: bytes, depth: int = 0) -> list[Article | Refusal]:
     """A document and its bytes -> what it holds: at least one article or refusal, in document order.
 
     `Rejected` becomes a refusal, `Failed` (raised by an alarm set around this call) a dead one, any other
     exception a dead one with code `parse_error` and its traceback. Only MemoryError and exceptions
-    that are no `Exception` (interrupts) go through.
+    that are no `Exception` (interrupts) go through. `depth` counts the documents around this one.
     """
     if document.refused is not None:
         return [document.refused]
     found: list[Article | Refusal] = []
     try:
-        found.extend(_parse(document, content))
+        found.extend(_parse(document, content, depth))
     except Rejected as error:
         found.append(refusal(error, document.member))
     except Failed as error:
@@ -50,12 +53,14 @@ def parse_document(document: Document, content: bytes) -> list[Article | Refusal
     return found or [refusal(Rejected("no_article", "nothing was found"), document.member)]
 
 
-def _parse(document: Document, content: bytes) -> Iterator[Article | Refusal]:
+def _parse(document: Document, content: bytes, depth: int) -> Iterator[Article | Refusal]:
     if not content.strip():
         raise Rejected("empty_document")
+    if depth > _DEPTH:
+        raise Rejected("nested_too_deep", f"more than {_DEPTH} documents in each other")
     media_type = detect_media_type(content, document.media_type, document_name(document))
     if is_container(media_type):
-        yield from _parse_members(document, content)
+        yield from _parse_members(document, content, depth)
         return
     if media_type == BINARY:
         raise Rejected("binary_content")
@@ -65,15 +70,19 @@ def _parse(document: Document, content: bytes) -> Iterator[Article | Refusal]:
     if parser is None:
         raise Rejected("unsupported_format", f"no parser for {media_type} yet")
     for item in parser(content, msgspec.structs.replace(document, media_type=media_type)):
-        yield msgspec.structs.replace(item, member=_member(document.member, item.member))
+        if isinstance(item, Document):
+            inner = parse_document(item, item.content or b"", depth + 1)
+            yield from (found for found in inner if isinstance(found, Article) and found.headline)
+        else:
+            yield msgspec.structs.replace(item, member=_member(document.member, item.member))
 
 
-def _parse_members(document: Document, content: bytes) -> Iterator[Article | Refusal]:
+def _parse_members(document: Document, content: bytes, depth: int) -> Iterator[Article | Refusal]:
     """What a container holds, where nobody opened it before (a fetched one, a letter that is replayed)."""
     empty = True
     for member in open_container(document, content) or ():
         empty = False
-        yield from parse_document(member, member.content or b"")
+        yield from parse_document(member, member.content or b"", depth + 1)
     if empty:
         raise Rejected("empty_container")
 

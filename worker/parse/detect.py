@@ -191,9 +191,9 @@ def _structured(head: str, content: bytes, said: str | None, named: str | None) 
         return _markup_type(start, said or named)
     if start.startswith(("{", "[")):
         return "application/rtf" if start.startswith("{\\rtf") else _json_type(start, said, named)
-    mail = _mail_type(start)
+    mail = _mail_type(start, least_names=1 if {MAIL, MHTML} & {said, named} else 2)
     if mail is not None:
-        return mail
+        return MHTML if mail == MAIL and MHTML in (said, named) else mail
     if _FEED_LATE.search(head[:4096]):
         return FEED
     framed = _WIRE_CONTROLS.search(content[:200]) and b"\x00" not in content[:200]
@@ -264,8 +264,8 @@ def _json_type(start: str, said: str | None, named: str | None) -> str | None:
     return JSON
 
 
-def _mail_type(start: str) -> str | None:
-    """Header lines up to the first blank one, two of them known to mail; mbox begins with a line of its own."""
+def _mail_type(start: str, least_names: int) -> str | None:
+    """Header lines up to the first blank one, so many of them known to mail; mbox begins with a line of its own."""
     if start.startswith("From ") and _MAIL_HEADER.match(start.partition("\n")[2]):
         return MBOX
     lines = start.splitlines()
@@ -282,7 +282,7 @@ def _mail_type(start: str) -> str | None:
         if found is None:
             return None
         names.add(found[1].lower())
-    if len(names & _MAIL_NAMES) < 2:
+    if len(names & _MAIL_NAMES) < least_names:
         return None
     return MHTML if "snapshot-content-location" in names else MAIL
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from worker.clean.encoding import decode
 from worker.clean.people import BYLINE_PREFIX, Byline, parse_byline
-from worker.clean.text import clean_text
+from worker.clean.text import clean_line, clean_text
 from worker.model import Article, Document
 from worker.parse.credits import credit_line, split_dateline, split_trailer
 from worker.parse.draft import Draft
@@ -55,6 +55,20 @@ def read_text(text: str, draft: Draft) -> Article:
     _take_dateline(draft, paragraphs)
     draft.set_text("body_text", "\n\n".join(paragraphs), "text")
     return draft.finish("plain_text", "rules")
+
+
+def read_body(text: str, draft: Draft, parser: str) -> Article:
+    """Text below a headline that `draft` holds already -> the article; the headline is not repeated in it."""
+    head, body = _paragraphs(clean_text(text))
+    paragraphs = head + body
+    headline = clean_line(draft.fields.get("headline", "")).casefold()
+    if len(paragraphs) > 1 and clean_line(paragraphs[0]).casefold() == headline:
+        del paragraphs[0]
+    _take_byline(draft, paragraphs)
+    _take_endings(draft, paragraphs)
+    _take_dateline(draft, paragraphs)
+    draft.set_text("body_text", "\n\n".join(paragraphs), "text")
+    return draft.finish(parser, "rules")
 
 
 def _paragraphs(text: str) -> tuple[list[str], list[str]]:
