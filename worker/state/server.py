@@ -82,6 +82,11 @@ class EmbeddedServer:
         """True where this object started the server."""
         return self.process is not None
 
+    @property
+    def ended(self) -> bool:
+        """True where this object started the server and it has ended."""
+        return self.process is not None and self.process.poll() is not None
+
     def __enter__(self) -> EmbeddedServer:
         if not is_answering(self.data):
             self.start()
@@ -104,7 +109,7 @@ class EmbeddedServer:
                 self._spawn(lock)
             if is_answering(self.data):
                 return
-            if self.process is not None and self.process.poll() is not None:
+            if self.ended:
                 raise StateError(f"valkey-server ended at once; see {self.directory / 'valkey.log'}")
             if time.monotonic() > deadline:
                 raise StateError(f"valkey-server does not answer after {START_SECONDS:.0f} s; see {self.directory}")
@@ -133,8 +138,8 @@ class EmbeddedServer:
 
     def restart_if_dead(self) -> bool:
         """Start (or join) a server again where the one we used has ended; True where it had."""
-        if self.process is not None:
-            if self.process.poll() is None:
+        if self.owned:
+            if not self.ended:
                 return False
             self.process = None
         elif is_answering(self.data):
