@@ -51,6 +51,8 @@ def run_everything(office: Office, base: Path) -> None:
     office.drain()
     pipeline.sweep(office.desk)
     office.desk.redis.hset(office.desk.keys.name("paused"), "pull", "a reason")
+    office.due_now("watched")
+    assert office.desk.sources.pop_due() == ["watched"]
 
 
 def kinds(office: Office) -> dict[str, list[bytes]]:

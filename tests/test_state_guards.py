@@ -101,6 +101,7 @@ def test_a_paused_pull_takes_nothing_and_goes_on_alone(office: Office, tmp_path:
     office.drain()
 
     def pull_again() -> bool:
+        office.due_now("drop")
         pipeline.pull(office.desk, "drop")
         return office.desk.counters.totals()["received"] == 5
 

@@ -133,6 +133,7 @@ def test_a_pull_notes_its_problem_and_the_next_one_clears_it(office: Office, tmp
     assert "No such file" in office.desk.recall("drop")["problem"]
     drop.mkdir()
     (drop / "a.txt").write_text(text_article(1))
+    office.due_now("drop")
     pipeline.pull(office.desk, "drop")
     poll = office.desk.recall("drop")
     assert "problem" not in poll
@@ -159,6 +160,7 @@ def test_an_error_of_the_state_is_noted_and_tried_again_within_a_minute(
     due = due_in(office.desk.sources, "drop")
     assert due is not None
     assert due <= 60
+    office.due_now("drop")
     pipeline.pull(office.desk, "drop")
     assert "problem" not in office.desk.recall("drop")
     assert office.desk.counters.totals()["received"] == 1

@@ -59,7 +59,7 @@ def tick(desk: Desk) -> int:
 def pull(desk: Desk, source_id: str) -> None:
     """Bring in what is new at one source: bytes into the ledger, then the source acknowledged."""
     source = desk.sources.get(source_id)
-    if source is None or not source.enabled:
+    if source is None or not source.enabled or not desk.sources.take(source_id):
         return
     with hold_source(desk, source_id):
         try:
@@ -77,7 +77,7 @@ def pull(desk: Desk, source_id: str) -> None:
     desk.sources.note(
         source_id, {"pulled_at": f"{time.time():.3f}", "problem": problem or "", "more": "1" if more else ""}
     )
-    desk.sources.reschedule(source_id, next_seconds)
+    desk.sources.finish(source_id, next_seconds)
 
 
 def parse(desk: Desk, batch_id: str) -> None:

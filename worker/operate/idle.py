@@ -36,6 +36,9 @@ def _waits(state: SourceState, since: float) -> bool:
     pulled_at = float(state.poll.get("pulled_at", 0))
     if state.poll.get("more"):
         return True
+    if pulled_at and pulled_at >= since:
+        return False
     if state.source.kind == "feed":
-        return pulled_at == 0 or (state.due_in_seconds is not None and state.due_in_seconds <= 0)
+        # Called, its due time lies ahead, where the lease of the pull ends.
+        return pulled_at == 0 or state.called or (state.due_in_seconds is not None and state.due_in_seconds <= 0)
     return pulled_at < since

@@ -30,6 +30,7 @@ PERMANENT = {
     "letter": "string; one dead letter (the sweeper purges rejected ones after memory.rejected_days)",
     "sources": "hash; source id -> its definition",
     "polls": "zset; source id -> when it is due",
+    "calls": "hash; source id -> rung (a bell waits) or held (it is being pulled); gone when the pull has ended",
     "poll": "hash per source; what the last poll left: validators, result, failures, seen files",
     "events": "hash; counters of the ledger's own work: rescued, redelivered, split, replayed, durable_waits, and "
     "stream_deleted_unacknowledged, which must stay 0",

@@ -31,12 +31,16 @@ class Defined(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """A source with its schedule: seconds until it is due (negative: late) and its poll state."""
+    """A source with its schedule: seconds until it is due (negative: late) and its poll state.
+
+    `called` is True from the bell that asks for a pull to the end of that pull.
+    """
 
     source: Source
     origin: str
     due_in_seconds: float | None
     poll: Mapping[str, str]
+    called: bool = False
 
 
 class Sources:
@@ -91,17 +95,32 @@ class Sources:
         """Every source with its schedule, by id."""
         seconds, micros = self._redis.time()
         now = int(seconds) + int(micros) / 1e6
+        called: Any = self._redis.hkeys(self._calls)
         rows = []
         for source_id, defined in sorted(self._definitions().items()):
             due: Any = self._redis.zscore(self._keys.name("polls"), source_id)
             due_in = None if due is None else due - now
-            rows.append(SourceState(defined.source, defined.origin, due_in, self._last_poll(source_id)))
+            poll, is_called = self._last_poll(source_id), source_id.encode() in called
+            rows.append(SourceState(defined.source, defined.origin, due_in, poll, is_called))
         return rows
 
     def pop_due(self, limit: int = 1000) -> list[str]:
         """Ids of sources that are due; each is leased for `LEASE_SECONDS`."""
-        answer: Any = self._scripts.run("pop_due", [self._keys.name("polls")], [limit, LEASE_SECONDS])
+        answer: Any = self._scripts.run("pop_due", [self._keys.name("polls"), self._calls], [limit, LEASE_SECONDS])
         return [source_id.decode() for source_id in answer]
+
+    def take(self, source_id: str) -> bool:
+        """Begin a pull, leased for `LEASE_SECONDS`; False for a stale bell.
+
+        Where bells wait longer than the lease, several ring for one source: only the first pulls it.
+        """
+        keys = [self._keys.name("polls"), self._calls]
+        return bool(self._scripts.run("take_source", keys, [source_id, LEASE_SECONDS]))
+
+    def finish(self, source_id: str, seconds: float) -> None:
+        """A pull has ended: due again in so many seconds."""
+        self.reschedule(source_id, seconds)
+        self._redis.hdel(self._calls, source_id)
 
     def reschedule(self, source_id: str, seconds: float) -> None:
         """Due again in so many seconds by the server's clock (unless the source was removed meanwhile)."""
@@ -124,6 +143,10 @@ class Sources:
                 pipe.hset(self._keys.poll(source_id), items=[part for pair in kept.items() for part in pair])
             pipe.execute()
 
+    @property
+    def _calls(self) -> str:
+        return self._keys.name("calls")
+
     def _last_poll(self, source_id: str) -> dict[str, str]:
         """The few fields people ask about: the poll state of a directory holds every file it has read."""
         values: Any = self._redis.hmget(self._keys.poll(source_id), list(SHOWN))
@@ -138,6 +161,7 @@ class Sources:
         self._redis.hset(self._keys.name("sources"), source.id, msgspec.json.encode(defined))
         if source.kind == "push" or not source.enabled:
             self._redis.zrem(self._keys.name("polls"), source.id)
+            self._redis.hdel(self._calls, source.id)
         else:
             self._redis.zadd(self._keys.name("polls"), {source.id: 0}, nx=True)
 
@@ -145,5 +169,6 @@ class Sources:
         with self._redis.pipeline() as pipe:
             pipe.hdel(self._keys.name("sources"), source_id)
             pipe.zrem(self._keys.name("polls"), source_id)
+            pipe.hdel(self._calls, source_id)
             pipe.delete(self._keys.poll(source_id))
             pipe.execute()
