@@ -142,7 +142,7 @@ def test_what_is_no_container_opens_to_nothing() -> None:
         (b"\n\n<?xml version='1.0'?><rss/>", "text/html", "a.html", "application/feed+xml"),
         (b"<?xml version='1.0'?><a:feed xmlns:a='http://www.w3.org/2005/Atom'/>", None, None, "application/feed+xml"),
         ("<?xml version='1.0' encoding='utf-16'?><rss/>".encode("utf-16"), None, None, "application/feed+xml"),
-        (b"<?xml version='1.0'?><urlset/>", None, None, "application/xml"),
+        (b"<?xml version='1.0'?><urlset/>", None, None, "application/sitemap+xml"),
         (b"[link] to something", None, None, "text/plain"),
         (b"{not json", None, "a.txt", "text/plain"),
         (b"Subject: one header line only\n\nText", None, None, "text/plain"),

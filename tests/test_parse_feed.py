@@ -136,3 +136,10 @@ def test_the_named_characters_of_the_w3c_are_no_entity_declaration() -> None:
     (refused,) = parse(content.replace(b"http://www.w3.org/", b"http://hill.example/"))
     assert isinstance(refused, Refusal)
     assert refused.code == "entity_declaration"
+
+
+def test_a_sitemap_index_says_where_the_sitemaps_are() -> None:
+    (found,) = parse(b"<sitemapindex><sitemap><loc>https://valley.example/s.xml</loc></sitemap></sitemapindex>")
+    assert isinstance(found, Refusal)
+    assert found.article is not None
+    assert found.article.url == "https://valley.example/s.xml"

@@ -15,6 +15,7 @@ import msgspec
 from dateutil import parser as dateutil_parser
 from dateutil import tz
 
+from worker.clean.dates_words import in_english
 from worker.model import Precision
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
@@ -59,6 +60,9 @@ _ZONES = {
     "EST": -5 * _HOUR,
     "EDT": -4 * _HOUR,
     "ET": -5 * _HOUR,
+    "CT": -6 * _HOUR,
+    "MT": -7 * _HOUR,
+    "PT": -8 * _HOUR,
     "CST": -6 * _HOUR,
     "CDT": -5 * _HOUR,
     "MST": -7 * _HOUR,
@@ -71,6 +75,8 @@ _ZONES = {
     "COT": -5 * _HOUR,
     "PET": -5 * _HOUR,
 }
+# American zones named without standard or daylight: the time of the season is meant.
+_AMERICAN = frozenset(("ET", "CT", "MT", "PT"))
 _ISO = re.compile(
     r"(\d{4})-?(\d{2})-?(\d{2})"
     r"(?:(?:T|\s+)(\d{2}):?(\d{2})(?::?(\d{2})(?:[.,]\d+)?)?\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?",
@@ -80,37 +86,17 @@ _EAST_ASIAN = re.compile(
     r"(\d{4})\s*[年년][\s.]*(\d{1,2})\s*[月월][\s.]*(\d{1,2})\s*[日일]?(?:\s*\(?[^\d\s]{1,3}\)?)??"
     r"(?:\s*(午後|下午|오후|午前|上午|오전)?\s*(\d{1,2})\s*[:時时시]\s*(\d{2})(?:\s*[:分분]\s*(\d{2})?)?.{0,2})?"
 )
-# Month names of the languages feeds come in, by their first letters, where English readers fail.
-_MONTHS = (
-    *(
-        (("janv", "jän", "ene", "gen", "янв"), "Jan"),
-        (("févr", "fév", "fev", "фев"), "Feb"),
-        (("mär", "mrz", "мар"), "Mar"),
-    ),
-    *(
-        (("avr", "abr", "апр"), "Apr"),
-        (("mai", "mayo", "mag", "maio", "мая"), "May"),
-        (("juin", "giu", "июн"), "Jun"),
-    ),
-    *(
-        (("juil", "lug", "июл"), "Jul"),
-        (("août", "aout", "ago", "авг"), "Aug"),
-        (("sept", "set", "сен"), "Sep"),
-    ),
-    *(
-        (("okt", "ott", "out", "окт"), "Oct"),
-        (("nov", "ноя"), "Nov"),
-        (("déc", "dez", "dic", "дек"), "Dec"),
-    ),
-)
-_FOREIGN = re.compile(
-    r"(?:[^\W\d_]{2,10}\.?,?\s+)?(\d{1,2})\.?\s+(?:de\s+)?([^\W\d_]{3,10})\.?\s+(?:de\s+)?(\d{4})\b(.*)"
-)
-_MONTH_NUMBER = re.compile(r"^[^\W\d_]{1,3},?\s*(\d{1,2})\s+(1[0-2]|[1-9])[月월]\s+")
-_EPOCH = re.compile(r"\d{9,10}(?:\.\d+)?|\d{12,13}")
+_COMPACT = re.compile(r"((?:19|20)\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})?()")
+_EPOCH = re.compile(r"\d{9,10}(?:\.\d+)?|\d{12,13}|\d{16}")
+# "GMT+2" and "UTC+02:00" are an offset; what stands in brackets after one explains it.
+_NAMED_OFFSET = re.compile(r"\b(?:GMT|UTC)\s?([+-])(\d{1,2})(?::?(\d{2}))?\b")
+_EXPLAINED = re.compile(r"([+-]\d{2}:?\d{2}|Z|\b[A-Z]{3,4})\s*(?:\([^()]*\)|\[[^\[\]]*\])$")
 _NUMERIC_DAY_MONTH = re.compile(r"\b(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})\b")
 _RFC_822 = re.compile(r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}[\s-][A-Za-z]{3,9}[\s-]\d{2,4}\s+\d{1,2}:\d{2}")
 _TIME = re.compile(r"\d\s*:\s*\d{2}|\d\s*[ap]\.?m\b", re.IGNORECASE)
+_MOST_SECONDS = 1e11
+"""Seconds since 1970 beyond any date: a larger number counts smaller parts."""
+
 # dateutil takes what is missing from a default, and wants it without zone to tell a zone that was read.
 _DEFAULTS = (datetime(2000, 1, 1), datetime(2004, 2, 2))  # noqa: DTZ001 - see above
 _LONGEST = 80
@@ -153,19 +139,26 @@ def plausible(dated: Dated, received_at: datetime) -> Dated:
 def _read(text: str) -> Dated:
     if len(text) > _LONGEST:
         return Dated(None, None, ("date_unreadable",))
+    text = _EXPLAINED.sub(r"\1", _NAMED_OFFSET.sub(_offset_alone, text))
     try:
-        for pattern, read in ((_EPOCH, _from_epoch), (_ISO, _from_iso), (_EAST_ASIAN, _from_east_asian)):
+        for pattern, read in _PATTERNS:
             if found := pattern.fullmatch(text):
                 return read(found)
-        return _from_rfc_822(text) if _RFC_822.match(text) else _from_words(_in_english(text))
+        return _from_rfc_822(text) if _RFC_822.match(text) else _from_words(in_english(text))
     except (ValueError, OverflowError, TypeError):
         return Dated(None, None, ("date_unreadable",))
 
 
+def _offset_alone(found: re.Match[str]) -> str:
+    return f"{found[1]}{int(found[2]):02}{found[3] or '00'}"
+
+
 def _from_epoch(found: re.Match[str]) -> Dated:
-    """Ten digits are seconds, thirteen milliseconds."""
+    """Ten digits are seconds, thirteen milliseconds, sixteen microseconds."""
     number = float(found.group())
-    return Dated(datetime.fromtimestamp(number / 1000 if number > 1e11 else number, UTC), "second")
+    while number > _MOST_SECONDS:
+        number /= 1000
+    return Dated(datetime.fromtimestamp(number, UTC), "second")
 
 
 def _from_iso(found: re.Match[str]) -> Dated:
@@ -178,7 +171,7 @@ def _from_iso(found: re.Match[str]) -> Dated:
     # Adding hours and seconds accepts 24:00 and the leap second :60, as ISO 8601 does.
     moment = start + timedelta(hours=int(hour), minutes=int(minute), seconds=int(second or 0))
     precision: Precision = "minute" if second is None else "second"
-    if zone is None:
+    if not zone:
         return Dated(moment, precision, ("date_without_zone",))
     return Dated(moment - timedelta(seconds=_offset(zone)), precision)
 
@@ -204,27 +197,13 @@ def _from_east_asian(found: re.Match[str]) -> Dated:
     return Dated(moment, "second" if second else "minute", ("date_without_zone",))
 
 
-def _in_english(text: str) -> str:
-    """`Lun, 05 janv. 2026 10:00` -> `05 Jan 2026 10:00`; unknown words are left alone."""
-    text = _MONTH_NUMBER.sub(lambda found: f"{found[1]} {_MONTHS[int(found[2]) - 1][1]} ", text)
-    found = _FOREIGN.fullmatch(text)
-    if found is None:
-        return text
-    month = found[2].lower()
-    name = next(
-        (english for prefixes, english in _MONTHS if month.startswith(prefixes)),
-        found[2],
-    )
-    return f"{found[1]} {name} {found[3]}{found[4]}"
-
-
 def _from_rfc_822(text: str) -> Dated:
     if text.rpartition(" ")[2].upper() in _ZONES:
-        return _from_words(text)
+        return _from_words(in_english(text))
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
-        return _from_words(text)
+        return _from_words(in_english(text))
     precision: Precision = "second" if re.search(r"\d:\d{2}:\d{2}", text) else "minute"
     return _in_utc(moment, precision)
 
@@ -259,4 +238,23 @@ def _zone(name: str | None, offset_seconds: int | None) -> tz.tzoffset | None:
 def _in_utc(moment: datetime, precision: Precision) -> Dated:
     if moment.tzinfo is None:
         return Dated(moment.replace(tzinfo=UTC), precision, ("date_without_zone",))
-    return Dated(moment.astimezone(UTC), precision)
+    utc = moment.astimezone(UTC)
+    if moment.tzname() in _AMERICAN and _is_american_summer(moment.replace(tzinfo=None)):
+        utc -= timedelta(hours=1)
+    return Dated(utc, precision)
+
+
+def _is_american_summer(local: datetime) -> bool:
+    """Second Sunday of March, 2:00, to first Sunday of November, 2:00 (Energy Policy Act of 2005)."""
+    march, november = datetime(local.year, 3, 8, 2), datetime(local.year, 11, 1, 2)  # noqa: DTZ001 - local time
+    start = march + timedelta(days=(6 - march.weekday()) % 7)
+    end = november + timedelta(days=(6 - november.weekday()) % 7)
+    return start <= local < end
+
+
+_PATTERNS = (
+    (_COMPACT, _from_iso),
+    (_EPOCH, _from_epoch),
+    (_ISO, _from_iso),
+    (_EAST_ASIAN, _from_east_asian),
+)

@@ -16,6 +16,7 @@ from worker.parse.detect import (
     BINARY,
     FEED,
     SGML,
+    SITEMAP,
     XML,
     detect_media_type,
     document_name,
@@ -64,7 +65,7 @@ def _parse(document: Document, content: bytes, depth: int) -> Iterator[Article |
         return
     if media_type == BINARY:
         raise Rejected("binary_content")
-    if media_type in (FEED, XML, SGML):
+    if media_type in (FEED, SITEMAP, XML, SGML):
         refuse_entities(content, external_dtd=media_type == XML)
     parser = PARSERS.get(media_type)
     if parser is None:

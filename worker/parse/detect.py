@@ -32,6 +32,8 @@ WIRE_TEXT, CSV, SGML, BINARY = (
     "application/octet-stream",
 )
 
+SITEMAP = "application/sitemap+xml"
+
 _HEAD_BYTES = 16_384
 """How much is looked at; prologues, comments and mail headers are shorter."""
 
@@ -77,6 +79,7 @@ _W3C_CHARACTERS = re.compile(
 )
 _DOCTYPE = re.compile(r"<!DOCTYPE\s+([a-zA-Z]+)", re.IGNORECASE)
 _ELEMENT = re.compile(r"<(?:[\w.-]+:)?([A-Za-z][\w.-]*)")
+_SITEMAP_ROOTS = frozenset(("urlset", "sitemapindex"))
 _FEED_ROOTS = frozenset(("rss", "feed", "rdf", "channel"))
 _FEED_LATE = re.compile(r"<(?:rss|feed|rdf:RDF)[\s>]")
 _HTML_ELEMENTS = frozenset(
@@ -224,6 +227,8 @@ def _markup_type(start: str, hint: str | None) -> str:
         return HTML
     if root in _FEED_ROOTS or doctype in ("rss", "rdf"):
         return FEED
+    if root in _SITEMAP_ROOTS:
+        return SITEMAP
     if start.startswith("<?xml"):
         return XML
     if root in _HTML_ELEMENTS or hint == HTML:

@@ -19,6 +19,7 @@ from worker.parse.json_feed import parse_json_feed
 from worker.parse.mail import parse_mail
 from worker.parse.mhtml import parse_mhtml
 from worker.parse.plain_text import parse_plain_text
+from worker.parse.sitemap import parse_sitemap
 from worker.parse.wire.line_text import parse_line_text
 from worker.parse.wire.reuters_sgml import parse_reuters_sgml
 from worker.parse.wire.xml_items import parse_xml
@@ -29,6 +30,7 @@ PARSERS: dict[str, Parser] = {
     detect.TEXT: parse_plain_text,
     detect.HTML: parse_html,
     detect.FEED: parse_feed,
+    detect.SITEMAP: parse_sitemap,
     detect.JSON: parse_json,
     detect.JSON_FEED: parse_json_feed,
     detect.XML: parse_xml,
