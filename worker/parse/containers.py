@@ -17,11 +17,12 @@ import msgspec
 
 from worker.errors import Rejected
 from worker.model import Document
-from worker.parse.detect import JSON_LINES, MBOX, detect_media_type, document_name
+from worker.parse.detect import CSV, JSON_LINES, MBOX, detect_media_type, document_name
 from worker.parse.open_archive import open_tar, open_zip
 from worker.parse.open_compressed import open_bzip2, open_gzip, open_xz, open_zstd
 from worker.parse.open_lines import open_json_lines
 from worker.parse.open_mbox import open_mbox
+from worker.parse.open_table import open_table
 from worker.parse.open_warc import open_warc
 from worker.parse.unpacking import Again, Budget, ContainerLimits, MemberStream, Opener, Part, refused
 
@@ -29,6 +30,7 @@ __all__ = ["OPENERS", "ContainerLimits", "is_container", "open_container"]
 
 OPENERS: dict[str, Opener] = {
     JSON_LINES: open_json_lines,
+    CSV: open_table,
     MBOX: open_mbox,
     "application/gzip": open_gzip,
     "application/x-bzip2": open_bzip2,

@@ -24,6 +24,7 @@ JSON, JSON_LINES, JSON_FEED = (
     "application/x-ndjson",
     "application/feed+json",
 )
+MARKDOWN = "text/markdown"
 MAIL, MBOX, MHTML = "message/rfc822", "application/mbox", "multipart/related"
 WIRE_TEXT, CSV, SGML, BINARY = (
     "text/x-iptc7901",
@@ -46,6 +47,8 @@ _BY_NAME = {
     "ndjson": JSON_LINES,
     "csv": CSV,
     "tsv": CSV,
+    "md": MARKDOWN,
+    "markdown": MARKDOWN,
     "eml": MAIL,
     "mbox": MBOX,
     "mhtml": MHTML,
@@ -63,6 +66,8 @@ _BY_DECLARATION = {
     "application/jsonl": JSON_LINES,
     "application/feed+json": JSON_FEED,
     "text/csv": CSV,
+    "text/tab-separated-values": CSV,
+    "text/markdown": MARKDOWN,
     "message/rfc822": MAIL,
     "application/mbox": MBOX,
     "multipart/related": MHTML,
@@ -146,6 +151,9 @@ _MAIL_NAMES = frozenset(
         "in-reply-to",
     ]
 )
+_FRONT_MATTER = re.compile(
+    r"(?:---[ \t]*\r?\n[A-Za-z_][\w-]*[ \t]*:[^\0]*?\n---|\+\+\+[ \t]*\r?\n\w+[ \t]*=[^\0]*?\n\+\+\+)[ \t]*\r?\n"
+)
 _COMPRESSED = re.compile(r"\.(?:gz|bz2|xz|zstd?)$", re.IGNORECASE)
 _WIRE_CONTROLS = re.compile(rb"[\x01\x02\x03\x16\x11\x12\x13]")
 # The header of an IPTC 7901 message whose control characters were lost: source, priority, category, words.
@@ -183,7 +191,7 @@ def detect_media_type(content: bytes, declared: str | None = None, name: str | N
     if _is_binary(content):
         return BINARY
     for hint in (said, named):
-        if hint in (HTML, JSON, JSON_LINES, CSV):
+        if hint in (HTML, JSON, JSON_LINES, CSV, MARKDOWN):
             return hint
     return TEXT
 
@@ -197,6 +205,8 @@ def _structured(head: str, content: bytes, said: str | None, named: str | None) 
     mail = _mail_type(start, least_names=1 if {MAIL, MHTML} & {said, named} else 2)
     if mail is not None:
         return MHTML if mail == MAIL and MHTML in (said, named) else mail
+    if _FRONT_MATTER.match(start):
+        return MARKDOWN
     if _FEED_LATE.search(head[:4096]):
         return FEED
     framed = _WIRE_CONTROLS.search(content[:200]) and b"\x00" not in content[:200]

@@ -17,6 +17,7 @@ from worker.parse.html import parse_html
 from worker.parse.json_article import parse_json
 from worker.parse.json_feed import parse_json_feed
 from worker.parse.mail import parse_mail
+from worker.parse.markdown import parse_markdown
 from worker.parse.mhtml import parse_mhtml
 from worker.parse.plain_text import parse_plain_text
 from worker.parse.sitemap import parse_sitemap
@@ -36,6 +37,7 @@ PARSERS: dict[str, Parser] = {
     detect.XML: parse_xml,
     detect.SGML: parse_reuters_sgml,
     detect.WIRE_TEXT: parse_line_text,
+    detect.MARKDOWN: parse_markdown,
     detect.MAIL: parse_mail,
     detect.MHTML: parse_mhtml,
 }

@@ -1,0 +1,68 @@
+"""CSV and TSV as containers: a JSON object for each row, its names from the header.
+
+Which columns mean what is the JSON parser's business: a table is a list of objects in another spelling.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import BinaryIO, Literal
+
+import msgspec
+
+from worker.clean.encoding import decode
+from worker.errors import Rejected
+from worker.model import Document
+from worker.parse.detect import JSON
+from worker.parse.json_article import is_article
+from worker.parse.unpacking import PIECE_BYTES, Again, Budget, Part
+
+_DELIMITERS = ",;\t|"
+_FIELD_CHARACTERS = 20_000_000
+"""Longest cell that is read; Python's own limit of 131,072 cuts long articles off from their table."""
+
+
+def open_table(document: Document, stream: BinaryIO, _budget: Budget) -> Iterator[Part]:
+    """A table with a header that names a headline (or link) and a body -> its rows; `member` is the row from 0.
+
+    Raises Rejected `unsupported_format` for any other table.
+    """
+    head = stream.read(PIECE_BYTES)
+    encoding = _encoding(head, document.encoding_declared)
+    first = head.decode(encoding, "replace").lstrip("\ufeff").split("\n", 1)[0]
+    csv.field_size_limit(_FIELD_CHARACTERS)
+    whole = io.BufferedReader(Again(head, stream), PIECE_BYTES)
+    text = io.TextIOWrapper(whole, encoding, errors="replace", newline="")
+    delimiter = max(_DELIMITERS, key=first.count)
+    rows = csv.DictReader(text, delimiter=delimiter, quoting=_quoting(head, delimiter))
+    try:
+        names = [(name or "").strip().lstrip("\ufeff") for name in rows.fieldnames or ()]
+        if not is_article(dict.fromkeys(names, "x")):
+            raise Rejected("unsupported_format", "a table without a column for the body and one for headline or link")
+        rows.fieldnames = names
+        for index, row in enumerate(rows):
+            yield _part(document, index, row)
+    except csv.Error as error:
+        raise Rejected("truncated_container", f"damaged at line {rows.line_num}: {error}") from error
+
+
+def _encoding(head: bytes, declared: str | None) -> str:
+    """The encoding of the whole, judged by its beginning up to the last whole line."""
+    whole_lines = head[: head.rfind(b"\n") + 1] or head
+    return decode(whole_lines, declared).encoding.used or "utf-8"
+
+
+def _quoting(head: bytes, delimiter: str) -> Literal[0, 3]:
+    """Tab-separated files often quote nothing and have quotation marks in their texts."""
+    unquoted = delimiter == "\t" and b'\t"' not in head and b'\n"' not in head
+    return csv.QUOTE_NONE if unquoted else csv.QUOTE_MINIMAL
+
+
+def _part(document: Document, index: int, row: dict[str, str | None]) -> Part:
+    cells = {name: value for name, value in row.items() if name and isinstance(value, str) and value.strip()}
+    member = index if document.member is None else f"{document.member}/{index}"
+    template = msgspec.structs.replace(document, member=member, media_type=JSON, encoding_declared=None)
+    return Part(template, iter((json.dumps(cells, ensure_ascii=False).encode("utf-8", "replace"),)))
