@@ -144,3 +144,22 @@ def test_plain_json_articles_are_not_taken_for_wires() -> None:
     found = article('{"headline": "Kiln", "body": "The kiln burns.", "published": "2025-05-03T18:30:00Z"}')
     assert found.extraction is not None
     assert found.extraction.parser == "json"
+
+
+MANY = 200_000
+HOSTILE = {
+    "blank lines": b"\x01eca0003 3 i 380  dpa\n\x02Head =\n" + b"\n" * MANY,
+    "spaces": b"\x01eca0003 3 i 380  dpa\n\x02Head =\nText\x03031830" + b" " * MANY,
+    "lines of a paragraph": b"\x16\x16\x01V4644\x1fxx\nr e\x13\x11\n\x02^a<\n  x" + b"a\n" * MANY,
+    "slug": b"\x16\x16\x01V4644\x1fxx\nr e\x13\x11\n\x02^" + b"-a" * MANY + b"<\n",
+    "no text": b"\x01" + b"a " * MANY + b"\x02x",
+    "open sections": b'<?xml version="1.0"?><nitf>' + b"<![CDATA[" * MANY,
+    "nested items": b"<NewsML>" + b"<NewsItem>" * 200 + b"<a/>" * MANY + b"</NewsItem>" * 200 + b"</NewsML>",
+    "open elements": b'<!DOCTYPE lewis SYSTEM "l"><x><REUTERS>' + b"<TEXT><TITLE>" * MANY + b"</TEXT></REUTERS>",
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.timeout(60)
+def test_no_input_costs_time_that_grows_with_its_square(content: bytes) -> None:
+    assert all(isinstance(found, Article) or found.code == "no_article" for found in parse(content))

@@ -24,7 +24,7 @@ from worker.parse.wire.message import Message, set_transmitted
 
 _ORIGIN = "anpa1312"
 _HEADER = re.compile(r"([A-Z]{1,2}\d{4})")
-_SLUG = re.compile(r"(?P<slug>[\w'&.-]+(?:-[\w'&. -]+)*), ?(?:\w+ ?)?,?\d{1,5}$|\*?\d{3,5}$")
+_SLUG = re.compile(r"(?P<slug>[\w'&. -]{1,80}),(?: ?\w{1,12},)? ?\d{1,5}|\*?\d{3,5}")
 _EDITORS_NOTE = re.compile(r"(?:Eds?|Editors?|Editor's note|With|Adds|Updates)\b[^.]{0,20}:", re.IGNORECASE)
 _BYLINE = re.compile(r"By (?=[A-Z])")
 _NOTE_KILL = re.compile(r"\b(?:KILL|WITHDRAWAL|ELIMINATE)\b")
@@ -52,20 +52,20 @@ def read_anpa(message: Message, draft: Draft, member: Member) -> Article:
 
 def _read_lines(text: str) -> tuple[list[str], list[str]]:
     """(set lines, paragraphs): what begins with "^" or an indent begins anew, other lines go on."""
-    pieces: list[tuple[str, bool]] = []
+    pieces: list[list[str]] = []
+    complete: list[bool] = []
     for line in text.split("\n"):
-        begins = line.startswith(("^", "\t", "   "))
-        complete = line.startswith("^") and line.rstrip().endswith("<")
-        for part in re.split(r"<\s*\^", line) if line.startswith("^") else [line]:
+        begins, is_set = line.startswith(("^", "\t", "   ")), line.startswith("^") and line.rstrip().endswith("<")
+        for part in line.split("< ^") if line.startswith("^") else [line]:
             plain = clean_line(part.strip().strip("^<"))
-            if not plain:
-                continue
-            if begins or not pieces or pieces[-1][1]:
-                pieces.append((plain, complete))
-            else:
-                pieces[-1] = (f"{pieces[-1][0]} {plain}", pieces[-1][1])
-    first = next((index for index, (_, is_set) in enumerate(pieces) if not is_set), len(pieces))
-    return [plain for plain, _ in pieces[:first]], [plain for plain, _ in pieces[first:]]
+            if plain and (begins or not pieces or complete[-1]):
+                pieces.append([plain])
+                complete.append(is_set)
+            elif plain:
+                pieces[-1].append(plain)
+    joined = [" ".join(piece) for piece in pieces]
+    first = complete.index(False) if False in complete else len(complete)
+    return joined[:first], joined[first:]
 
 
 def _set_head(lines: list[str], draft: Draft) -> None:

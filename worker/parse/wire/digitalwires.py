@@ -27,9 +27,8 @@ def read_entry(node: dict[str, Any], draft: Draft, member: Member) -> Article:
     """An entry -> its article. Raises Rejected `no_article` for pictures and audio."""
     markup = _string(node.get("article_html"))
     body = string_body(markup) if markup else Body()
-    kind = _string(node.get("type"))
-    if not body.text and facts.is_media_type(kind):
-        raise facts.refuse_media(kind)
+    if not body.text and _string(node.get("pubstatus")) in ("", "usable"):
+        raise facts.refuse_media(_string(node.get("type")) or "unknown")
     draft.set_text("guid", _string(node.get("urn")) or _string(node.get("entry_id")), _ORIGIN)
     for field, name in (("headline", "headline"), ("subheadline", "subhead"), ("subheadline", "kicker")):
         draft.set_text(field, _string(node.get(name)), _ORIGIN)

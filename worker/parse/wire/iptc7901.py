@@ -24,7 +24,6 @@ from worker.parse.wire.message import Message, set_transmitted
 
 _ORIGIN = "iptc7901"
 HEADER = re.compile(r"([a-z]{2,4}) ?(\d{2,6}) ([1-9]) ([a-z]{1,4}) +(\d{1,5})\b", re.IGNORECASE)
-_HEAD_END = re.compile(r"\s*=\s*$")
 _MOST_HEAD_LINES = 14
 _WRAPPED_CHARACTERS = 55
 """A headline line of at least this length goes on in the next (lines have at most 69 characters)."""
@@ -35,10 +34,9 @@ _MARKER = re.compile(
     r"KORR|WDH|ADVISORY)\b[\w .:/()-]*",
 )
 _NOT_FOR_PUBLICATION = re.compile(
-    r"\n(?:[ \t]*(?:#[^\n]*|(?:\*[ \t]*){3,})?\n)*[^\n]*(?:is|are) not (?:intended )?for publication|"
-    r"\n(?:[ \t]*(?:#[^\n]*|(?:\*[ \t]*){3,})?\n)*[^\n]*nicht (?:zur|für die) Veröffentlichung",
-    re.IGNORECASE,
+    r"\b(?:is|are) not (?:intended )?for publication|nicht (?:zur|für die) Veröffentlichung", re.IGNORECASE
 )
+_RULE = re.compile(r"#.*|[*_=# -]{3,}")
 _SIGNATURE = re.compile(r"(?:[a-z]{2,4}(?: [a-z]{2,4}){1,5}|\(?[A-Za-z]{2,5}\\?/[\w\\/]{1,12}\)?)")
 
 
@@ -69,10 +67,10 @@ def _split_head(message: Message) -> tuple[list[str], list[str], str]:
     while lines and (not lines[0].strip() or ("/" in lines[0] and lines[0].strip().endswith("/"))):
         above += [line.strip() for line in lines[:1] if line.strip()]
         del lines[0]
-    ends = [index for index, line in enumerate(lines[:_MOST_HEAD_LINES]) if _HEAD_END.search(line)]
+    ends = [index for index, line in enumerate(lines[:_MOST_HEAD_LINES]) if line.rstrip().endswith("=")]
     blank = next((index for index, line in enumerate(lines) if not line.strip()), len(lines))
     end = ends[0] + 1 if ends else blank if blank <= 4 else 1
-    head = [_HEAD_END.sub("", line).strip() for line in lines[:end]]
+    head = [line.strip().removesuffix("=").strip() for line in lines[:end]]
     return above, [line for line in head if line], "\n".join(lines[end:])
 
 
@@ -81,7 +79,7 @@ def _set_head(lines: list[str], draft: Draft) -> None:
     for line in lines:
         if BYLINE_PREFIX.match(line) and headlines:
             facts.set_byline(draft, line, _ORIGIN)
-        elif _MARKER.fullmatch(line):
+        elif _MARKER.fullmatch(line) or (line.startswith("(") and line.endswith(")")):
             _note_marker(line, draft)
         else:
             headlines.append(line)
@@ -102,8 +100,18 @@ def _note_marker(line: str, draft: Draft) -> None:
 
 def _paragraphs(text: str) -> list[str]:
     """Text without what is meant for editors: notes behind the story, initials of those who wrote it."""
-    note = _NOT_FOR_PUBLICATION.search(text)
-    paragraphs = wrapped_text(text[: note.start()] if note else text).split("\n\n")
+    paragraphs = wrapped_text(_before_notes(text)).split("\n\n")
     while paragraphs and (_SIGNATURE.fullmatch(paragraphs[-1]) or not re.search(r"\w", paragraphs[-1])):
         paragraphs.pop()
     return paragraphs
+
+
+def _before_notes(text: str) -> str:
+    """What stands before notes that are not for publication, and before their headings and rules."""
+    note = _NOT_FOR_PUBLICATION.search(text)
+    if note is None:
+        return text
+    lines = text[: note.start()].split("\n")[:-1]
+    while lines and (not lines[-1].strip() or _RULE.fullmatch(lines[-1].strip())):
+        lines.pop()
+    return "\n".join(lines)

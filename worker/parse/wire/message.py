@@ -15,9 +15,8 @@ import msgspec
 from worker.clean.dates import Dated, parse_date
 from worker.parse.draft import Draft
 
-_MESSAGE = re.compile(
-    "(?P<head>[^\x02\x03\x04]{1,2000})\x02(?P<text>[^\x03\x04]*)(?:\x03(?P<trailer>[^\x01\x04]*))?\x04?", re.DOTALL
-)
+_TEXT = re.compile("\x02(?P<text>[^\x02\x03\x04]*)(?:\x03(?P<trailer>[^\x01\x02\x04]*))?\x04?")
+_HEAD_CHARACTERS, _TRAILER_CHARACTERS = 2_000, 200
 _FILL = re.compile("[\x00\x01\x04\x16\x7f]")
 _TRAILER = re.compile(r"\s*\d{6}\s*(?:[A-Z]{3,4}\s+)?[A-Za-zäé]{3,4}\.?\s+\d{2}\s*")
 _ZONE = "GMT|UTC|EST|EDT|CST|CDT|MST|MDT|PST|PDT|CET|CEST|MEZ|MESZ|BST"
@@ -71,7 +70,12 @@ class Message(msgspec.Struct, frozen=True):
 def split_messages(text: str) -> list[Message]:
     """A transmission -> its messages. Text without control characters is one message of the same parts."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    found = [_message(match["head"], match["text"], match["trailer"] or "") for match in _MESSAGE.finditer(text)]
+    found: list[Message] = []
+    end = 0
+    for match in _TEXT.finditer(text):
+        head = text[max(end, match.start() - _HEAD_CHARACTERS) : match.start()]
+        found.append(_message(head, match["text"], (match["trailer"] or "")[:_TRAILER_CHARACTERS]))
+        end = match.end()
     return found or [_unframed(_FILL.sub("", text).strip())]
 
 
@@ -82,7 +86,7 @@ def _message(head: str, text: str, trailer: str) -> Message:
 def _unframed(text: str) -> Message:
     head, _, rest = text.partition("\n")
     body, _, last = rest.rstrip().rpartition("\n")
-    return Message(head, body, last) if _TRAILER.fullmatch(last) else Message(head, rest, "")
+    return Message(head, body, last) if _TRAILER.fullmatch(last[:_TRAILER_CHARACTERS]) else Message(head, rest, "")
 
 
 def set_transmitted(draft: Draft, message: Message, origin: str) -> None:

@@ -11,6 +11,8 @@ import base64
 import binascii
 from collections.abc import Iterator
 
+from lxml import etree
+
 from worker.model import Article, Media, Subject
 from worker.parse.draft import Draft
 from worker.parse.wire import facts, nitf
@@ -22,7 +24,6 @@ from worker.parse.wire.xml_tree import (
     child,
     children,
     descendant,
-    descendants,
     language_of,
     name_of,
     text_at,
@@ -30,15 +31,27 @@ from worker.parse.wire.xml_tree import (
 )
 
 _ORIGIN = "newsml1"
-_SIDE_ROLES = frozenset(
-    ["caption", "photo", "picture", "image", "thumbnail", "quicklook", "preview", "icon", "graphic", "video", "audio"]
-)
+# Some agencies send each part of a story as a component of its own.
+_PART_ROLES = {"title": "headline", "headline": "headline", "subtitle": "subheadline", "lead": "abstract"}
+_SIDE_ROLES = ("caption", "photo", "picture", "image", "thumbnail", "quicklook", "preview", "icon", "graphic", "video")
+_CAPTION = -1
+_RANKS = {
+    "main": 3,
+    "body": 2,
+    **dict.fromkeys((*_PART_ROLES, "summary", "sidebar"), 0),
+    **dict.fromkeys((*_SIDE_ROLES, "audio"), _CAPTION),
+}
+"""How much a component's role makes its text the story's; 1 for any other."""
+
 _SUBJECTS = ("Subject", "SubjectMatter", "SubjectDetail", "SubjectQualifier")
 
 
 def read_news_item(item: Element, draft: Draft, member: Member) -> Article:
     """A <NewsItem> -> its article. Raises Rejected `no_article` for pictures and the like."""
-    found = max(_texts(item), key=lambda text: (text[1], len(text[2].text)), default=None)
+    texts = list(_texts(item))
+    found = max(texts, key=lambda text: (text[1], len(text[2].text)), default=None)
+    if found is not None and found[1] == _CAPTION:
+        raise facts.refuse_media("picture")
     component = child(item, "NewsComponent")
     if found is not None:
         component = next(_around(found[0], "NewsComponent"), component)
@@ -46,14 +59,25 @@ def read_news_item(item: Element, draft: Draft, member: Member) -> Article:
     _set_identification(item, draft)
     _set_management(item, draft)
     _set_lines(lines, draft)
+    _set_parts(texts, draft)
     _set_metadata(component, item, draft)
     if found is None and _is_picture(item):
         raise facts.refuse_media("picture")
     inner = descendant(found[0], "nitf") if found is not None else None
     if inner is not None:
         nitf.set_facts(inner, draft)
+    if found is not None:
+        draft.set_text("headline", text_of(descendant(found[0], "h1", "title")), _ORIGIN)
     facts.set_media(draft, _media(item), _ORIGIN)
     return facts.finish_wire(draft, found[2] if found is not None else Body(), _ORIGIN, _ORIGIN, member)
+
+
+def _set_parts(texts: list[tuple[Element, int, Body]], draft: Draft) -> None:
+    """Fields that are components of their own, told by their roles."""
+    for content, _, body in texts:
+        role = attribute(child(next(_around(content, "NewsComponent"), None), "Role"), "FormalName").casefold()
+        if role in _PART_ROLES:
+            draft.set_text(_PART_ROLES[role], body.text, _ORIGIN)
 
 
 def _texts(item: Element) -> Iterator[tuple[Element, int, Body]]:
@@ -71,7 +95,7 @@ def _texts(item: Element) -> Iterator[tuple[Element, int, Body]]:
         nearest = next(filter(None, roles), "")
         body = _data_body(data, content)
         if body.text:
-            yield content, 2 if nearest == "main" else 0 if nearest in _SIDE_ROLES else 1, body
+            yield content, _RANKS.get(nearest, 1), body
 
 
 def _data_body(data: Element, content: Element) -> Body:
@@ -97,8 +121,11 @@ def _from_base64(text: str) -> str:
 
 def _own(item: Element, name: str) -> Iterator[Element]:
     """Elements below a news item that belong to no news item inside it."""
-    for found in descendants(item, name):
-        if next(_around(found, "NewsItem"), None) is item:
+    walk = etree.iterwalk(item, events=("start",))
+    for _, found in walk:
+        if found is not item and name_of(found) == "NewsItem":
+            walk.skip_subtree()
+        elif name_of(found) == name:
             yield found
 
 
@@ -129,6 +156,8 @@ def _set_management(item: Element, draft: Draft) -> None:
     draft.set_published(text_at(management, "FirstCreated"), _ORIGIN)
     draft.set_updated(text_at(management, "ThisRevisionCreated"), _ORIGIN)
     draft.set_published(text_at(management, "ThisRevisionCreated"), _ORIGIN)
+    # The transmission's own date is right to minutes, which is better than none.
+    draft.set_published(text_of(descendant(child(item.getparent(), "NewsEnvelope"), "DateAndTime")), _ORIGIN)
     for name in ("Urgency", "Priority"):
         element = child(management, name)
         facts.set_urgency(draft, attribute(element, "FormalName") or text_of(element), _ORIGIN)
@@ -184,7 +213,7 @@ def _set_administration(item: Element, draft: Draft) -> None:
             draft.set_text("provider", attribute(party, "FormalName") or text_of(party), _ORIGIN)
         parties = (descendant(creator, "Party") for creator in children(part, "Creator"))
         draft.set_authors([attribute(party, "FormalName") for party in parties], _ORIGIN)
-    draft.set_text("provider", text_at(descendant(item, "NewsIdentifier"), "ProviderId"), _ORIGIN)
+    draft.set_text("provider", text_at(item, "Identification", "NewsIdentifier", "ProviderId"), _ORIGIN)
 
 
 def _properties(element: Element, name: str) -> list[str]:
@@ -203,7 +232,7 @@ def _place(location: Element) -> str:
 def _topic_names(item: Element) -> dict[str, str]:
     """Formal name of a topic -> its readable name, as a TopicSet describes it."""
     names: dict[str, str] = {}
-    for topic in descendants(item, "Topic"):
+    for topic in _own(item, "Topic"):
         described = [found for found in children(topic, "Description") if attribute(found, "Variant") in ("", "Name")]
         english = [found for found in described if (language_of(found) or "").startswith("en")]
         chosen = next(iter(english or described), None)

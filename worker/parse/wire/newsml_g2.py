@@ -45,7 +45,8 @@ def read_news_item(item: Element, draft: Draft, member: Member) -> Article:
     inner = content if content is not None and name_of(content) == "nitf" else descendant(content, "nitf")
     if inner is not None:
         nitf.set_facts(inner, draft)
-    draft.set_text("headline", text_at(item_meta, "title"), _ORIGIN)
+    draft.set_text("headline", text_of(descendant(content, "h1")) or text_at(item_meta, "title"), _ORIGIN)
+    draft.set_text("headline", text_of(descendant(content, "title")), _ORIGIN)
     facts.set_media(draft, _media(item), _ORIGIN)
     return facts.finish_wire(draft, body, _ORIGIN, _ORIGIN, member)
 

@@ -23,7 +23,8 @@ _MARKS = frozenset(
         *("contentcreated", "altids", "renditions", "associations", "infosources", "descriptions", "rightsinfo"),
     ]
 )
-_BODIES = ("body_html", "body_xhtml", "body_text", "bodies", "body_richtext", "body_nitf", "article_html")
+_BODIES = ("body_html", "body_xhtml", "body_html5", "body_text", "bodies", "body_richtext", "body_nitf")
+_TYPES = frozenset(["text", "audio", "video", "picture", "graphic", "composite", "animated"])
 _CONTAINERS = ("item", "items", "_items", "data", "results", "entries", "newsitems", "articles", "news")
 _DEEPEST = 5
 
@@ -45,7 +46,7 @@ def find_items(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
 
 
 def _is_item(node: dict[str, Any]) -> bool:
-    marks = len(_MARKS & node.keys())
+    marks = len(_MARKS & node.keys()) + ("uri" in node and node.get("type") in _TYPES)
     titled = any(node.get(name) for name in ("headline", "headlines", "title")) or any(map(node.get, _BODIES))
     return titled and (marks >= 2 or (marks == 1 and any(name in node for name in _BODIES)))
 
@@ -86,7 +87,7 @@ def _set_identity(node: dict[str, Any], draft: Draft) -> None:
 
 
 def _set_texts(node: dict[str, Any], draft: Draft) -> None:
-    for name in ("headline", "headline_extended", "title"):
+    for name in ("headline", "headline_main", "headline_extended", "title"):
         draft.set_text("headline", _plain(node.get(name)), _ORIGIN)
     for entry in _objects(node.get("headlines")):
         field = "subheadline" if "sub" in _string(entry.get("role")).lower() else "headline"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from worker.model import Article, Media, Subject
 from worker.parse.draft import Draft
-from worker.parse.wire import facts
+from worker.parse.wire import facts, xml_article
 from worker.parse.wire.body import Body, element_body
 from worker.parse.wire.members import Member
 from worker.parse.wire.xml_tree import (
@@ -30,6 +30,8 @@ _SUBJECT_NAMES = ("detail", "matter", "type", "qualifier", "code")
 def read_nitf(root: Element, draft: Draft, member: Member) -> Article:
     """An <nitf> element -> its article. Raises Rejected `no_article`."""
     set_facts(root, draft)
+    if member is None and root.getparent() is not None:
+        xml_article.set_wrapper_facts(root, draft)
     return facts.finish_wire(draft, nitf_body(root), _ORIGIN, _ORIGIN, member)
 
 
@@ -47,15 +49,15 @@ def nitf_body(root: Element) -> Body:
 def set_facts(root: Element, draft: Draft) -> None:
     """What the head, the body's head and the media of an NITF document say; what is known already stays."""
     head, body_head = child(root, "head"), descendant(root, "body.head")
-    hedline = descendant(body_head, "hedline")
-    draft.set_text("headline", text_of(descendant(hedline, "hl1")) or text_of(hedline), _ORIGIN)
-    draft.set_text("subheadline", text_of(descendant(hedline, "hl2")), _ORIGIN)
+    hedline = descendant(body_head, "hedline", "headline")
+    draft.set_text("headline", text_of(descendant(body_head, "hl1")) or _own_text(hedline), _ORIGIN)
+    draft.set_text("subheadline", text_of(descendant(body_head, "hl2")), _ORIGIN)
     draft.set_text("headline", text_of(child(head, "title")), _ORIGIN)
     abstract = descendant(body_head, "abstract")
     draft.set_text("abstract", element_body(abstract).text if abstract is not None else "", _ORIGIN)
     _set_people(root, body_head, draft)
     dateline = descendant(body_head, "dateline")
-    draft.set_text("dateline", _without_date(dateline), _ORIGIN)
+    draft.set_text("dateline", _without_dash(dateline), _ORIGIN)
     draft.set_text("provider", text_of(descendant(body_head, "distributor")), _ORIGIN)
     _set_docdata(root, draft)
     facts.set_subjects(draft, _subjects(root), _ORIGIN)
@@ -64,8 +66,13 @@ def set_facts(root: Element, draft: Draft) -> None:
         draft.declared_language = attribute(root, "baselang") or None
 
 
-def _without_date(dateline: Element | None) -> str:
-    """`LEEDS, Jan 5`: the story's date belongs to the dateline as printed."""
+def _own_text(element: Element | None) -> str:
+    """The text of an element that has none inside."""
+    return text_of(element) if element is not None and not len(element) else ""
+
+
+def _without_dash(dateline: Element | None) -> str:
+    """`LEEDS, Jan 5 -` -> `LEEDS, Jan 5`."""
     return text_of(dateline).rstrip(" -–—")
 
 

@@ -21,9 +21,8 @@ from worker.parse.wire.body import Body, wrapped_text
 from worker.parse.wire.members import Member, read_member
 
 _ORIGIN = "reuters_sgml"
-_ITEM = re.compile(r"<REUTERS\b(?P<attributes>[^>]*)>(?P<inside>.*?)</REUTERS>", re.DOTALL | re.IGNORECASE)
+_ITEM = re.compile(r"<REUTERS\b", re.IGNORECASE)
 _NEW_ID = re.compile(r'\bNEWID="(\d+)"', re.IGNORECASE)
-_TERM = re.compile(r"<D>(.*?)</D>", re.DOTALL | re.IGNORECASE)
 _CONTROL_REFERENCE = re.compile(r"&#(?:[0-8]|1[0-9]|2\d|3[01]|127);")
 _DATE = re.compile(r"(\d{1,2})-([A-Z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d)", re.IGNORECASE)
 _MONTHS = "JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC"
@@ -36,7 +35,7 @@ def parse_reuters_sgml(content: bytes, document: Document) -> Iterator[Article |
     Raises Rejected `unsupported_format` for any other SGML.
     """
     decoded = decode(content, document.encoding_declared)
-    items = list(_ITEM.finditer(decoded.text))
+    items = _ITEM.split(decoded.text)[1:]
     if not items:
         raise Rejected("unsupported_format", "SGML of an unknown kind")
     for index, item in enumerate(items):
@@ -44,9 +43,10 @@ def parse_reuters_sgml(content: bytes, document: Document) -> Iterator[Article |
         yield read_member(partial(_read, item, draft), document, index if len(items) > 1 else None)
 
 
-def _read(item: re.Match[str], draft: Draft, member: Member) -> Article:
-    inside = _CONTROL_REFERENCE.sub("", item["inside"])
-    number = _NEW_ID.search(item["attributes"])
+def _read(item: str, draft: Draft, member: Member) -> Article:
+    attributes, _, content = item.partition(">")
+    inside = _CONTROL_REFERENCE.sub("", content.partition("</REUTERS>")[0])
+    number = _NEW_ID.search(attributes)
     draft.set_text("guid", f"reuters-21578:{number[1]}" if number else None, _ORIGIN)
     text = _element("TEXT", inside)
     draft.set_text("headline", unescape(_element("TITLE", text)).strip("* \n"), _ORIGIN)
@@ -59,18 +59,26 @@ def _read(item: re.Match[str], draft: Draft, member: Member) -> Article:
     draft.set_terms("places", _terms("PLACES", inside), _ORIGIN)
     draft.set_text("provider", "Reuters", _ORIGIN)
     draft.declared_language = "en"
-    body = _element("BODY", text) or re.sub(r"<(TITLE|AUTHOR|DATELINE)>.*?</\1>", "", text, flags=re.DOTALL)
+    body = _element("BODY", text) or _without(text, "TITLE", "AUTHOR", "DATELINE")
     plain = _SIGNATURE.sub("", unescape(body)).strip("*")
     return facts.finish_wire(draft, Body(wrapped_text(plain)), _ORIGIN, _ORIGIN, member)
 
 
 def _element(name: str, text: str) -> str:
-    found = re.search(rf"<{name}\b[^>]*>(.*?)</{name}>", text, re.DOTALL | re.IGNORECASE)
-    return found[1] if found else ""
+    """What stands in the first element of a name; elements have no attributes but TEXT, and are not nested."""
+    after = text.partition(f"<{name}")[2]
+    inside, end, _ = after.partition(">")[2].partition(f"</{name}>")
+    return inside if end else ""
+
+
+def _without(text: str, *names: str) -> str:
+    for name in names:
+        text = text.replace(f"<{name}>{_element(name, text)}</{name}>", "")
+    return text
 
 
 def _terms(name: str, inside: str) -> list[str]:
-    return [unescape(term) for term in _TERM.findall(_element(name, inside))]
+    return [unescape(term.partition("</D>")[0]) for term in _element(name, inside).split("<D>")[1:]]
 
 
 def _set_date(text: str, draft: Draft) -> None:

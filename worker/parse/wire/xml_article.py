@@ -96,7 +96,10 @@ def read_article(element: Element, draft: Draft, member: Member) -> Article:
 
 def _is_article(element: Element) -> bool:
     names = {_plain(name_of(below)) for below in element}
-    if names.isdisjoint(_NAMES["body"]) or names.isdisjoint((*_NAMES["headline"], *_NAMES["published"])):
+    if names.isdisjoint(_NAMES["body"]):
+        return False
+    names |= {_plain(name_of(grand)) for below in element if not _in_any(below, "body") for grand in below}
+    if names.isdisjoint((*_NAMES["headline"], *_NAMES["published"])):
         return False
     return any(_plain(name_of(below)) in _NAMES["body"] and _is_text(below) for below in element)
 
@@ -167,3 +170,22 @@ def _best_body(fields: dict[str, list[Element]]) -> Body:
 
 def _plain(name: str) -> str:
     return _SEPARATORS.sub("", name).lower()
+
+
+def set_wrapper_facts(element: Element, draft: Draft) -> None:
+    """What the elements around a text in another format say (an agency's own envelope); what is known stays."""
+    around = [below for below in element.getroottree().getroot().iter() if not len(below) and below is not element]
+    inside = set(element.iter())
+    named: dict[str, list[Element]] = {}
+    for below in around:
+        if below not in inside:
+            named.setdefault(_plain(name_of(below)), []).append(below)
+    fields = {
+        field: [found for name in names for found in named.get(name, ()) if text_of(found)]
+        for field, names in _NAMES.items()
+    }
+    for name in ("headline", "guid", "provider"):
+        draft.set_text(name, _first(fields, name).strip("/ "), _ORIGIN)
+    facts.set_byline(draft, _first(fields, "byline"), _ORIGIN)
+    _set_dates(fields, draft)
+    draft.declared_language = draft.declared_language or _language(fields, element)

@@ -22,7 +22,9 @@ _DOCTYPE = re.compile(r"<!DOCTYPE\s[^\[>]*(?:\[[^\]]*\]\s*)?>", re.IGNORECASE)
 _DOCTYPE_WITHIN = 4096
 """Characters; the document type stands before the first element, after comments at most."""
 
-_CDATA_OR_REFERENCE = re.compile(r"<!\[CDATA\[.*?\]\]>|<!--.*?-->|&([A-Za-z][A-Za-z0-9]{1,31});", re.DOTALL)
+_CDATA_OR_REFERENCE = re.compile(
+    r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|&([A-Za-z][A-Za-z0-9]{1,31});", re.DOTALL
+)
 _OF_XML = frozenset(("amp", "lt", "gt", "quot", "apos"))
 # Characters that XML 1.0 does not allow (section 2.2), and references to them.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
