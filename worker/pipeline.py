@@ -100,6 +100,8 @@ def parse(desk: Desk, batch_id: str) -> None:
 
 def parse_one(desk: Desk, document: Document) -> list[Article | Refusal]:
     """All that one document gives, under the limits for one document. Never raises for what is in the bytes."""
+    if document.refused is not None:
+        return [document.refused]
     if document.size_bytes > desk.settings.limits.document_bytes:
         return [Refusal(verdict="rejected", code="too_large", detail=f"{document.size_bytes} bytes")]
     try:

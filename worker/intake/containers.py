@@ -43,7 +43,8 @@ def read_documents(
 ) -> Iterator[Piece]:
     """The documents of one file, at least one; `origin` is the path to name where the file was moved since.
 
-    `start` is the position of an earlier piece of the same unchanged file. Raises Failed("unreadable"), also in
+    `start` is the position of an earlier piece of the same unchanged file (in a container: how many documents
+    came before, as `line`). Raises Failed("unreadable"), also in
     the middle, and StateError where the spool cannot take a document.
     """
     document = document_of(source, origin or path, now)
@@ -64,16 +65,26 @@ def _open(
             yield line
     elif is_container(kind):
         stream.seek(0)
-        for member in open_container(document, stream, settings.limits.container) or ():
+        done = start.line if start else 0
+        for index, member in enumerate(open_container(document, stream, settings.limits.container) or ()):
             empty = False
-            if member.refused is None or member.member is not None:
-                yield keep_inline_or_spool(member, settings, spool), None
-            else:
-                whole = take_bytes(document, head, stream, settings, spool)
-                yield msgspec.structs.replace(whole, refused=member.refused), None
+            if index >= done:
+                yield _kept(member, document, head, stream, settings, spool), Position(0, index + 1)
     if empty:
         # A container without members is judged by the parse stage like any other document.
         yield take_bytes(document, head, stream, settings, spool), None
+
+
+def _kept(
+    member: Document, container: Document, head: bytes, stream: BinaryIO, settings: Settings, spool: Spool
+) -> Document:
+    """A member as it may travel; what tells that the container lost something has the container's own bytes."""
+    if member.refused is None or member.member is not None:
+        return keep_inline_or_spool(member, settings, spool)
+    here = stream.tell()
+    whole = take_bytes(container, head, stream, settings, spool)
+    stream.seek(here)
+    return msgspec.structs.replace(whole, refused=member.refused)
 
 
 def _mark_last(documents: Iterator[tuple[Document, Position | None]]) -> Iterator[Piece]:

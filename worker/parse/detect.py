@@ -235,10 +235,15 @@ def _markup_type(start: str, hint: str | None) -> str:
     doctype, root = _root(start)
     if doctype == "html" or root in ("html", "xhtml"):
         return HTML
-    if root in _FEED_ROOTS or doctype in ("rss", "rdf"):
-        return FEED
     if root in _SITEMAP_ROOTS:
         return SITEMAP
+    if root in _FEED_ROOTS or doctype in ("rss", "rdf"):
+        return FEED
+    return _doubtful_markup(start, doctype, root, hint)
+
+
+def _doubtful_markup(start: str, doctype: str | None, root: str | None, hint: str | None) -> str:
+    """Markup whose first element is no page's, feed's or sitemap's own."""
     if start.startswith("<?xml"):
         return XML
     if root in _HTML_ELEMENTS or hint == HTML:
