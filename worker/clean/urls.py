@@ -5,6 +5,7 @@ Only http and https pass. `canonical_url` is idempotent.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from w3lib.url import canonicalize_url, safe_url_string, url_query_cleaner
@@ -62,6 +63,18 @@ _TRACKING = frozenset(
         "__twitter_impression",
     ]
 )
+# Copies of pages in AMP caches (https://developers.google.com/amp/cache/overview) and in search engines' viewers.
+_AMP_CACHE = re.compile(
+    r"https?://[\w.-]+\.cdn\.ampproject\.org/(?:[a-z]+/)?(s/)?([\w-]+\.[\w.-]+(?:[:/].*)?)$", re.IGNORECASE
+)
+_AMP_VIEWER = re.compile(
+    r"https?://(?:www\.)?(?:google|bing)\.[a-z.]{2,6}/amp/(s/)?([\w-]+\.[\w.-]+(?:[:/].*)?)$", re.IGNORECASE
+)
+_AMP_PATH = re.compile(r"(/[^/]*[\d-][^/]*)/amp/?$")
+"""The AMP form of a page that has a name of its own: a slug or a number stands before it."""
+
+_AMP_QUERY = frozenset(("amp", "amp=1", "amp=true", "outputtype=amp"))
+_SESSION = re.compile(r";jsessionid=[^/?#;]*", re.IGNORECASE)
 _MAX_LENGTH = 8_192
 """Characters; longer ones are data in disguise (servers refuse them from about here on)."""
 
@@ -83,14 +96,14 @@ def absolute_url(url: str | None, base: str | None = None) -> str | None:
 def canonical_url(url: str | None, base: str | None = None) -> str | None:
     """A link -> its canonical form; None for what is no http(s) URL.
 
-    Host in lower case and without default port, no user, no fragment, no tracking parameters, the other
-    parameters sorted.
+    Host in lower case and without default port, no user, no fragment, no tracking parameters or session, the
+    other parameters sorted; the page itself instead of its AMP form or a cached copy of it.
     """
     absolute = absolute_url(url, base)
     if absolute is None:
         return None
     try:
-        parts = urlsplit(canonicalize_url(absolute))
+        parts = urlsplit(canonicalize_url(_page_itself(absolute)))
         host, port = (parts.hostname or "").rstrip("."), parts.port
     except ValueError:
         return None
@@ -100,6 +113,18 @@ def canonical_url(url: str | None, base: str | None = None) -> str | None:
     netloc = host if port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{host}:{port}"
     plain = urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, ""))
     return _settle(_without_tracking(plain))
+
+
+def _page_itself(url: str) -> str:
+    """Out of an AMP cache or viewer, without what asks for the AMP form, without a session."""
+    for _ in range(3):
+        found = _AMP_CACHE.match(url) or _AMP_VIEWER.match(url)
+        if found is None:
+            break
+        url = f"http{'s' if found[1] else ''}://{found[2]}"
+    parts = urlsplit(url)
+    kept = [pair for pair in parts.query.split("&") if pair.lower() not in _AMP_QUERY]
+    return urlunsplit(parts._replace(path=_AMP_PATH.sub(r"\1", _SESSION.sub("", parts.path)), query="&".join(kept)))
 
 
 def is_site_root(url: str) -> bool:
@@ -118,7 +143,7 @@ def _settle(url: str) -> str | None:
     """Repeat until nothing changes: escapes that decode to escapes take more than one pass."""
     for _ in range(5):
         try:
-            again = canonicalize_url(url)
+            again = canonicalize_url(_page_itself(url))
         except ValueError:
             return None
         if again == url:
