@@ -1,25 +1,25 @@
-"""Pages: the body by trafilatura, the facts by what the page says of itself."""
+"""Pages: the body by its blocks, the facts by what the page says of itself."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import lxml.html
 from lxml import etree
-from trafilatura import bare_extraction
 from trafilatura.metadata import extract_metadata
 
 from worker.clean.encoding import decode
-from worker.clean.html import element_text, html_to_text, refuse_deep_nesting, sanitize
+from worker.clean.html import element_text, refuse_deep_nesting, sanitize
 from worker.clean.people import parse_byline
-from worker.clean.text import clean_line, clean_text
+from worker.clean.text import clean_line
 from worker.errors import Rejected
 from worker.model import Article, Document, Media
 from worker.parse import json_ld
 from worker.parse.draft import Draft
-from worker.parse.html_metadata import Metadata, choose_headline, read_metadata
+from worker.parse.html_body import find_body
+from worker.parse.html_headline import Heading, read_headings
+from worker.parse.html_metadata import Metadata, headline_of, read_metadata
 
 MAX_CHARACTERS = 8_000_000
 """Characters of a page: above this trafilatura needs minutes; the largest real articles are near 4 MB."""
@@ -64,6 +64,8 @@ _DATE_SEARCH = {
     "original_date": True,
     "outputformat": "%Y-%m-%d",
 }
+_DISAGREEMENT = 0.6
+"""Mean overlap of words with other extractors below which the body is doubtful."""
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 
@@ -90,9 +92,9 @@ def read_page(markup: str, draft: Draft) -> Article:
     """A page's markup -> the article; `draft` may hold fields that are known already (from a feed)."""
     tree = _tree(markup)
     found = read_metadata(tree)
-    _set_facts(draft, found)
+    _set_facts(draft, found, read_headings(tree))
     _set_visible_facts(draft, tree)
-    method = _set_body(draft, tree, found)
+    method = _set_body(draft, tree, markup, found)
     if "body_text" not in draft.fields:
         raise Rejected("no_article", "a page without article text")
     return draft.finish("html", method)
@@ -107,11 +109,11 @@ def _tree(markup: str) -> lxml.html.HtmlElement:
     return tree
 
 
-def _set_facts(draft: Draft, found: Metadata) -> None:
+def _set_facts(draft: Draft, found: Metadata, headings: list[Heading]) -> None:
     draft.declared_language = found.language
-    headline = choose_headline(found)
+    headline = headline_of(found, headings)
     if headline is not None:
-        draft.set_text("headline", html_to_text(headline[0]), headline[1])
+        draft.set_text("headline", *headline)
     address = draft.document.http.url if draft.document.http else None
     base = address or found.first("og:url")
     draft.set_link(
@@ -183,16 +185,14 @@ def _author_names(found: Metadata) -> list[str]:
     ][:20]
 
 
-def _set_body(draft: Draft, tree: lxml.html.HtmlElement, found: Metadata) -> str | None:
+def _set_body(draft: Draft, tree: lxml.html.HtmlElement, markup: str, found: Metadata) -> str | None:
     """Sets the body; returns the method that found it."""
-    for element in tree.xpath("//noscript"):
-        # What is only for browsers without scripts is a notice or a second copy of an image.
-        element.drop_tree()
-    extracted: Any = bare_extraction(tree, include_comments=False, with_metadata=False)
-    text = _without_head(_extracted_text(extracted), draft)
-    if draft.set_text("body_text", text, "trafilatura"):
-        _set_body_html(draft, extracted.body)
-        return "trafilatura"
+    body = find_body(tree, markup, found.title or "")
+    if body is not None and draft.set_text("body_text", _without_head(body.text, draft), body.method):
+        draft.set("body_html", sanitize(body.markup, draft.fields.get("url")), body.method)
+        if body.agreement < _DISAGREEMENT:
+            draft.warn("body_uncertain")
+        return body.method
     for node in found.articles:
         if draft.set_text("body_text", json_ld.body_of(node), "json-ld"):
             return "json-ld"
@@ -215,36 +215,3 @@ def _without_head(text: str, draft: Draft) -> str:
             break
         del paragraphs[0]
     return "\n\n".join(paragraphs)
-
-
-def _extracted_text(extracted: Any) -> str:
-    """Trafilatura's body tree -> paragraphs apart by a blank line (its own text knows only line ends)."""
-    if extracted is None:
-        return ""
-    return clean_text("\n\n".join((extracted.text or "").split("\n")))
-
-
-def _set_body_html(draft: Draft, body: Any) -> None:
-    """Trafilatura's body tree (its own element names) -> safe HTML."""
-    if body is None:
-        return
-    names = {
-        "head": "h2",
-        "hi": "em",
-        "list": "ul",
-        "item": "li",
-        "quote": "blockquote",
-        "lb": "br",
-        "row": "tr",
-    }
-    for element in body.iter():
-        if isinstance(element.tag, str):
-            element.tag = {
-                **names,
-                "cell": "td",
-                "del": "del",
-                "ref": "span",
-                "graphic": "span",
-            }.get(element.tag, element.tag)
-    markup = etree.tostring(body, encoding="unicode", method="html")
-    draft.set("body_html", sanitize(markup, draft.fields.get("url")), "trafilatura")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import lxml.html
 import msgspec
 
-from worker.clean.html import element_text
+from worker.clean.html import html_to_text
 from worker.clean.text import clean_line
-from worker.parse.json_ld import find_articles, load_json_ld
+from worker.parse.html_headline import Heading, Said, choose_headline
+from worker.parse.json_ld import find_articles, load_json_ld, names_of, plain
 
 _MAX_SCRIPTS = 50
-_SEPARATOR = re.compile(r"\s+[|\-–—·•»:]\s+|\s*\|\s*|\s+::\s+")
 
 
 class Metadata(msgspec.Struct, frozen=True):
@@ -22,7 +21,6 @@ class Metadata(msgspec.Struct, frozen=True):
     meta: dict[str, list[str]]
     articles: tuple[dict[str, Any], ...]
     title: str | None
-    headings: tuple[str, ...]
     canonical: str | None
     language: str | None
     base: str | None
@@ -44,12 +42,10 @@ def read_metadata(tree: lxml.html.HtmlElement) -> Metadata:
     """A parsed page -> its metadata."""
     scripts = tree.xpath("//script[contains(@type, 'ld+json')]/text()")[:_MAX_SCRIPTS]
     nodes = tuple(node for script in scripts for node in find_articles(load_json_ld(script)))
-    headings = (clean_line(element_text(heading)) for heading in tree.xpath("//h1")[:10])
     return Metadata(
         meta=_meta(tree),
         articles=nodes,
         title=_first(tree, "//head/title/text() | //title[not(ancestor::svg)]/text()"),
-        headings=tuple(heading for heading in headings if heading),
         canonical=_first(
             tree,
             "//link[contains(concat(' ', normalize-space(@rel), ' '), ' canonical ')]/@href",
@@ -60,40 +56,17 @@ def read_metadata(tree: lxml.html.HtmlElement) -> Metadata:
     )
 
 
-def choose_headline(found: Metadata) -> tuple[str, str] | None:
-    """(headline, origin): the candidates name each other; one that others contain is the plain one.
-
-    JSON-LD is believed when a heading or the title holds it; a heading when the title begins with it;
-    then og:title, then the title without its last part after a separator.
-    """
-    title = clean_line(found.title or "")
-    said = [clean_line(str(node.get("headline") or "")) for node in found.articles]
-    open_graph = strip_site(
-        clean_line(found.first("og:title", "twitter:title") or ""),
-        found.first("og:site_name"),
+def headline_of(found: Metadata, headings: list[Heading]) -> tuple[str, str] | None:
+    """(headline, where it was read), or None."""
+    publishers = (name for node in found.articles for name in names_of(node.get("publisher")))
+    sites = (found.first(name) or "" for name in ("og:site_name", "application-name", "apple-mobile-web-app-title"))
+    said = Said(
+        title=clean_line(found.title or ""),
+        shared=tuple(clean_line(html_to_text(text)) for text in found.all("og:title", "twitter:title")),
+        data=tuple(clean_line(plain(node.get("headline")) or "") for node in found.articles),
+        sites=(*sites, (found.first("twitter:site") or "").strip("@"), *publishers),
     )
-    page = title.casefold()
-    for heading in found.headings:
-        if len(heading) > 8 and (heading.casefold() in page or heading in said or heading == open_graph):
-            return heading, "h1"
-    for text, origin in ((next(filter(None, said), ""), "json-ld"), (open_graph, "og")):
-        if text:
-            return text, origin
-    if len(found.headings) == 1:
-        return found.headings[0], "h1"
-    stripped = strip_site(title, found.first("og:site_name"))
-    return (stripped, "title") if stripped else None
-
-
-def strip_site(title: str, site: str | None) -> str:
-    """A title without the site's name after its last separator, if that is the shorter part."""
-    parts = _SEPARATOR.split(title)
-    if len(parts) < 2:
-        return title
-    last = list(_SEPARATOR.finditer(title))[-1]
-    head, tail = title[: last.start()], title[last.end() :]
-    named = site is not None and clean_line(site).casefold() in tail.casefold()
-    return head if named or ("|" in last.group() and len(tail) < len(head)) else title
+    return choose_headline(said, headings)
 
 
 def _meta(tree: lxml.html.HtmlElement) -> dict[str, list[str]]:

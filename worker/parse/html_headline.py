@@ -1,0 +1,203 @@
+"""The headline of a page, chosen among what the page says: heading elements, og:title, JSON-LD, title element.
+
+The title element and og:title are written for search engines or for sharing as often as not. What readers
+see decides, unless the visible heading is the search engines' one too: then og:title is the editors'.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+import lxml.html
+import msgspec
+
+from worker.clean.html import element_text
+from worker.clean.text import clean_line
+
+_SEPARATOR = re.compile(r"\s+(?:[|\-–—·•»«:/~]|::|<|>|\|\|)\s+|\s*[|｜»]\s*|(?<=\w)_(?=[^\W_]+$)")
+_WORD = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]|[^\\W_]+")
+_KICKER = re.compile(
+    r"kicker|over-?line|eyebrow|top-?line|dachzeile|spitzmarke|rubri|flag|badge|categor|section|label|offscreen|sr-only|"
+    r"visually-?hidden|antetitulo|volanta|occhiello",
+    re.IGNORECASE,
+)
+_TITLE_CLASS = re.compile(
+    r"(?:entry|post|article|story|news|page|content|blog)[-_ ]*(?:title|headline)|\bheadline\b", re.IGNORECASE
+)
+_HEADINGS = ("h1", "h2", "h3", "h4")
+_MOST_HEADINGS = 60
+_LONGEST = 400
+_ELLIPSIS = ("...", "…")
+
+
+class Heading(msgspec.Struct, frozen=True):
+    """A visible heading: its level (1 to 4), its text without kicker, and whether a class calls it the title."""
+
+    level: int
+    text: str
+    named: bool
+
+
+class Said(msgspec.Struct, frozen=True):
+    """What a page's head says: title element, `shared` (og:title, twitter:title), `data` (JSON-LD), site names."""
+
+    title: str = ""
+    shared: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+
+
+def read_headings(tree: lxml.html.HtmlElement) -> list[Heading]:
+    """A page's headings h1 to h4 in document order (at most 60)."""
+    found = []
+    for element in tree.iter(*_HEADINGS):
+        text = _heading_text(element)
+        if 2 <= len(text) <= _LONGEST:
+            named = f"{element.get('class', '')} {element.get('itemprop', '')}"
+            found.append(Heading(int(element.tag[1]), text, bool(_TITLE_CLASS.search(named))))
+        if len(found) == _MOST_HEADINGS:
+            break
+    return found
+
+
+def choose_headline(said: Said, headings: Iterable[Heading]) -> tuple[str, str] | None:
+    """What the page says -> (headline, origin: h1, heading, og, json-ld or title); None where it says nothing."""
+    headings = list(headings)
+    sites = _site_names(said)
+    title = strip_site(said.title, sites, headings)
+    shared = next((strip_site(text, sites, headings) for text in said.shared if text), "")
+    data = next((strip_site(text, sites, headings) for text in said.data if text), "")
+    references = [text for text in (title, shared, data) if text and not _is_site(text, sites)]
+    heading = _visible(headings, references, sites)
+    if heading is not None:
+        text = heading.text
+        if (
+            shared
+            and not alike(shared, text)
+            and _same(text, title)
+            and not _cut(shared)
+            and not _is_site(shared, sites)
+        ):
+            return shared, "og"
+        return text, "h1" if heading.level == 1 else "heading"
+    for text, origin in ((shared, "og"), (data, "json-ld"), (title, "title")):
+        if text and not _cut(text) and not _is_site(text, sites):
+            return text, origin
+    rest = [(text, origin) for text, origin in ((title, "title"), (shared, "og"), (data, "json-ld")) if text]
+    first = next((one for one in headings if one.level == 1), None)
+    return next(iter(rest), None) or ((first.text, "h1") if first else None)
+
+
+def strip_site(text: str, sites: Iterable[str], headings: Iterable[Heading] = ()) -> str:
+    """A title without the site's name at either end.
+
+    Evidence, strongest first: a heading equals what stands before or after the separator; the part is a
+    site name; the separator is a bar and the part the shorter one.
+    """
+    text = clean_line(text)
+    separators = list(_SEPARATOR.finditer(text))
+    if not separators:
+        return text
+    parts = [(text[: cut.start()], text[cut.end() :], cut) for cut in separators]
+    shown = {_key(heading.text) for heading in headings if len(heading.text) > 12}
+    for head, tail, _ in parts:
+        for part in (head, tail):
+            if _key(part) in shown and not _is_site(part, sites):
+                return part
+    for head, tail, _ in parts:
+        if _is_site(tail, sites):
+            return head
+    for head, tail, _ in reversed(parts):
+        if _is_site(head, sites):
+            return tail
+    head, tail, cut = parts[-1]
+    shorter = len(tail) < len(head)
+    return head if shorter and ("|" in cut.group() or "｜" in cut.group()) else text
+
+
+def alike(left: str, right: str) -> bool:
+    """Whether two texts are equal but for case, marks and spaces."""
+    return _key(left) == _key(right)
+
+
+def _visible(headings: list[Heading], references: list[str], sites: list[str]) -> Heading | None:
+    """The heading that is the article's: an h1 that others speak for, or a lower one they name word for word."""
+    usable = [heading for heading in headings if not _is_site(heading.text, sites)]
+    first = [heading for heading in usable if heading.level == 1]
+    if not references:
+        named = [heading for heading in usable if heading.named]
+        return first[0] if len(first) == 1 else named[0] if len(named) == 1 else None
+    best = max(first, key=lambda one: (_support(one, references), one.named), default=None)
+    if best is not None and _support(best, references) >= 0.35:
+        return best
+    exact = [heading for heading in usable if any(_same(heading.text, one) for one in references)]
+    if exact:
+        return exact[0]
+    lower = max(usable, key=lambda one: (_support(one, references), one.named, -one.level), default=None)
+    if lower is not None and lower.level > 1 and (_support(lower, references) >= 0.75 and len(_words(lower.text)) > 2):
+        return lower
+    return best if best is not None and len(first) == 1 and len(_words(best.text)) > 3 else None
+
+
+def _support(heading: Heading, references: list[str]) -> float:
+    """0 to 1: how many of the heading's words the most similar reference shares, and the other way round."""
+    return max((_overlap(_words(heading.text), _words(reference)) for reference in references), default=0.0)
+
+
+def _overlap(left: list[str], right: list[str]) -> float:
+    if not left or not right:
+        return 0.0
+    return 2 * len(set(left) & set(right)) / (len(set(left)) + len(set(right)))
+
+
+def _site_names(said: Said) -> list[str]:
+    return [name for name in map(clean_line, said.sites) if name]
+
+
+def _is_site(text: str, sites: Iterable[str]) -> bool:
+    """Whether a text is the site's name, or nearly (`News - Site`, `Site.com`)."""
+    key = _key(text)
+    return any(
+        key and (key == name or (len(name) > 3 and key.endswith(name) and len(key) < len(name) + 12)
+                 or (len(key) > 3 and name.startswith(key) and len(key) > len(name) * 0.4))
+        for name in map(_key, sites)
+    )  # fmt: skip
+
+
+def _same(left: str, right: str) -> bool:
+    """Equal, or one a little longer than the other at its end."""
+    one, other = _key(left), _key(right)
+    return bool(one and other) and (
+        one == other or (min(len(one), len(other)) > 12 and SequenceMatcher(None, one, other).ratio() > 0.93)
+    )
+
+
+def _cut(text: str) -> bool:
+    return text.rstrip().endswith(_ELLIPSIS)
+
+
+def _key(text: str) -> str:
+    return "".join(_words(text))
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def _heading_text(element: lxml.html.HtmlElement) -> str:
+    """A heading's text; a kicker before it that its class names as such is not part of it."""
+    children = list(element)
+    kickers = [
+        child
+        for child in children
+        if isinstance(child.tag, str) and _KICKER.search(f"{child.get('class', '')} {child.get('data-testid', '')}")
+    ]
+    whole = clean_line(element_text(element))
+    for kicker in kickers:
+        said = clean_line(element_text(kicker))
+        rest = whole.replace(said, "", 1).strip(" :-–—|•·")
+        if said and len(_words(rest)) >= 2:
+            whole = rest
+    return whole
