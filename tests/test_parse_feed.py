@@ -143,3 +143,26 @@ def test_a_sitemap_index_says_where_the_sitemaps_are() -> None:
     assert isinstance(found, Refusal)
     assert found.article is not None
     assert found.article.url == "https://valley.example/s.xml"
+
+
+def test_json_feed_items_of_both_versions() -> None:
+    content = b"""{"version": "https://jsonfeed.org/version/1.1", "home_page_url": "https://valley.example/",
+      "authors": [{"name": "Ann Lee"}], "language": "en", "items": [
+      {"id": "https://valley.example/a", "content_html": "<p>One.</p><p>Two.</p>", "image": "/a.jpg",
+       "attachments": [{"url": "/a.mp3", "mime_type": "audio/mpeg", "title": "Listen"}, 7, {"url": 8}]},
+      {"id": 2, "external_url": "https://hill.example/b", "content_text": "Three.", "author": {"name": "Bo Ek"}},
+      {"id": "3", "date_published": "2025-05-05T10:00:00Z"}, "four"]}"""
+    first, second, third, fourth = parse(content)
+    assert isinstance(first, Article)
+    assert (first.url, first.body_text) == ("https://valley.example/a", "One.\n\nTwo.")
+    assert first.media == (
+        Media(url="https://valley.example/a.jpg", type="image"),
+        Media(url="https://valley.example/a.mp3", type="audio", caption="Listen"),
+        Media(url="https://valley.example/8"),
+    )
+    assert isinstance(second, Article)
+    assert (second.guid, second.url, second.byline) == ("2", "https://hill.example/b", "Bo Ek")
+    assert isinstance(third, Refusal)
+    assert third.article is not None
+    assert third.article.published_at == datetime(2025, 5, 5, 10, tzinfo=UTC)
+    assert isinstance(fourth, Refusal)

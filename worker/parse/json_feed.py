@@ -7,12 +7,15 @@ from typing import Any
 
 from worker.clean.html import html_to_text, sanitize
 from worker.clean.text import clean_line
+from worker.clean.urls import absolute_url
 from worker.errors import Rejected
 from worker.model import Article, Document, Encoding, Media, Refusal
 from worker.parse.draft import Draft
 from worker.parse.entries import EntrySet, FeedFacts
 from worker.parse.json_article import load_json
 from worker.parse.json_ld import names_of
+
+_MOST_MEDIA = 20
 
 
 def parse_json_feed(content: bytes, document: Document) -> Iterator[Article | Refusal]:
@@ -26,16 +29,16 @@ def parse_json_feed(content: bytes, document: Document) -> Iterator[Article | Re
         link=_text(value.get("home_page_url")),
         language=_text(value.get("language")),
     )
-    names = [(_text(item.get("id")) or None, _text(item.get("url")) or None) for item in items]
+    names = [(_text(item.get("id")) or None, _link(item)) for item in items]
     entries = EntrySet(document, "application/feed+json", "json_feed", facts, names)
     yield from entries.read(lambda index, draft: _read_item(items[index], value, draft, encoding))
 
 
 def _read_item(item: dict[str, Any], feed: dict[str, Any], draft: Draft, encoding: Encoding) -> Article:
     draft.encoding = encoding
-    base = _text(feed.get("home_page_url"))
+    base = _text(feed.get("home_page_url")) or _text(feed.get("feed_url"))
     draft.set_text("guid", _text(item.get("id")), "feed")
-    draft.set_link("url", _text(item.get("url")), "feed", base)
+    draft.set_link("url", _link(item), "feed", base)
     draft.set_text("headline", _text(item.get("title")), "feed")
     markup, text = _text(item.get("content_html")), _text(item.get("content_text"))
     draft.set_text("body_text", text or html_to_text(markup or ""), "feed")
@@ -50,11 +53,31 @@ def _read_item(item: dict[str, Any], feed: dict[str, Any], draft: Draft, encodin
     draft.set_published(item.get("date_published"), "feed")
     draft.set_updated(item.get("date_modified"), "feed")
     draft.set_terms("keywords", names_of(item.get("tags")), "feed")
-    image = _text(item.get("image")) or _text(item.get("banner_image"))
-    if image and image.startswith(("http://", "https://")):
-        draft.set("media", (Media(url=image, type="image"),), "feed")
+    draft.set("media", tuple(_media(item, base))[:_MOST_MEDIA], "feed")
     draft.declared_language = _text(item.get("language")) or _text(feed.get("language"))
     return draft.finish("json_feed", "fields")
+
+
+def _link(item: dict[str, Any]) -> str | None:
+    """The item's page; of a link blog the page it is about; an `id` that is an address (as 1.1 advises)."""
+    found = _text(item.get("url")) or _text(item.get("external_url"))
+    identity = _text(item.get("id")) or ""
+    return found or (identity if identity.startswith(("http://", "https://")) else None)
+
+
+def _media(item: dict[str, Any], base: str | None) -> Iterator[Media]:
+    """Pictures and attachments, each address once."""
+    attachments = item.get("attachments")
+    found: dict[str, Media] = {}
+    for part in ("image", "banner_image"):
+        if url := absolute_url(_text(item.get(part)), base):
+            found.setdefault(url, Media(url=url, type="image"))
+    for node in attachments if isinstance(attachments, list) else ():
+        url = absolute_url(_text(node.get("url")), base) if isinstance(node, dict) else None
+        if url:
+            kind = (_text(node.get("mime_type")) or "").partition("/")[0]
+            found.setdefault(url, Media(url=url, type=kind or None, caption=_text(node.get("title"))))
+    yield from found.values()
 
 
 def _text(value: Any) -> str | None:
