@@ -94,6 +94,12 @@ def test_html_names_are_characters_outside_of_cdata() -> None:
     assert found.body_text == "café <b> &nosuch; &eacute;"
 
 
+def test_references_to_forbidden_characters_are_spaces() -> None:
+    found = article(nitf("<p>a&#5;b&#xD800;c&#xFFFF;d&#0;e&#99999999999;f&#x41;g</p>"))
+    assert found.body_text == "a b c d e fAg"
+    assert found.warnings == ("language_uncertain",)
+
+
 def test_the_declared_encoding_is_checked_against_the_bytes() -> None:
     lying = '<?xml version="1.0" encoding="iso-8859-1"?>' + nitf("<p>Café crème brûlée</p>")
     found = article(lying)

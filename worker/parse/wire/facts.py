@@ -126,6 +126,9 @@ def finish_wire(draft: Draft, body: Body, origin: str, parser: str, member: Memb
     draft.set_text("body_text", body.text, origin)
     if body.html and body.text:
         draft.set("body_html", body.html, origin)
+    if not body.text:
+        draft.set("is_full_text", value=False, origin=origin)
+        draft.warn("no_body")
     _note_headline(draft)
     if draft.fields.get("withdrawn") and draft.fields.get("guid"):
         return draft.freeze(parser, origin, member)

@@ -181,7 +181,8 @@ def _set_lines(lines: list[Element], draft: Draft) -> None:
             facts.set_byline(draft, text_of(byline), _ORIGIN)
         draft.set_text("dateline", text_at(line, "DateLine").rstrip(" -–—"), _ORIGIN)
         facts.set_rights(draft, "", text_at(line, "CopyrightLine"), text_at(line, "RightsLine"), _ORIGIN)
-        draft.set_terms("keywords", (text_of(word) for word in children(line, "KeywordLine")), _ORIGIN)
+        for name in ("KeywordLine", "SlugLine"):
+            draft.set_terms("keywords", (text_of(word) for word in children(line, name)), _ORIGIN)
 
 
 def _set_metadata(component: Element | None, item: Element, draft: Draft) -> None:

@@ -106,7 +106,8 @@ def _set_content_meta(meta: Element | None, item_meta: Element | None, draft: Dr
         if "caption" not in attribute(description, "role").lower():
             draft.set_text("abstract", text_of(description), _ORIGIN)
     facts.set_urgency(draft, text_at(meta, "urgency"), _ORIGIN)
-    draft.set_terms("keywords", (text_of(word) for word in children(meta, "keyword")), _ORIGIN)
+    for name in ("keyword", "slugline"):
+        draft.set_terms("keywords", (text_of(word) for word in children(meta, name)), _ORIGIN)
     subjects = children(meta, "subject")
     facts.set_subjects(draft, (_subject(term) for term in subjects), _ORIGIN)
     located = [*children(meta, "located"), *(term for term in subjects if "geo" in attribute(term, "type").lower())]

@@ -63,9 +63,6 @@ def read_item(node: dict[str, Any], draft: Draft, member: Member) -> Article:
     _set_people(node, draft)
     _set_terms(node, draft)
     facts.set_media(draft, _media(node), _ORIGIN)
-    if not body.text:
-        draft.set("is_full_text", value=False, origin=_ORIGIN)
-        draft.warn("body_elsewhere")
     return facts.finish_wire(draft, body, _ORIGIN, _ORIGIN, member)
 
 
@@ -140,7 +137,7 @@ def _set_terms(node: dict[str, Any], draft: Draft) -> None:
     subjects = [*_objects(node.get("subject")), *_objects(node.get("subjects"))]
     facts.set_subjects(draft, map(_subject, subjects), _ORIGIN)
     keywords = node.get("keywords")
-    draft.set_terms("keywords", keywords_of(keywords), _ORIGIN)
+    draft.set_terms("keywords", keywords_of(keywords) or [_string(node.get("slugline"))], _ORIGIN)
     places = [*_objects(node.get("place")), *_objects(node.get("places"))]
     draft.set_terms("places", (_name(place) for place in places), _ORIGIN)
     sections = [*_objects(node.get("service")), *_objects(node.get("services"))]

@@ -14,7 +14,7 @@ from worker.parse.draft import Draft
 from worker.parse.wire import facts
 from worker.parse.wire.body import Body, element_body, string_body
 from worker.parse.wire.members import Member
-from worker.parse.wire.xml_tree import Element, descendants, language_of, name_of, text_of
+from worker.parse.wire.xml_tree import Element, attribute, descendants, language_of, name_of, text_of
 
 _ORIGIN = "xml"
 # Names of a field in agencies' own XML, most telling first.
@@ -22,14 +22,41 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "body": (
         *("bodytext", "articlebody", "contenttext", "storybody", "storytext", "articletext", "fulltext", "bodyhtml"),
         *("bodycontent", "maintext", "newstext", "body", "story", "content", "text", "contents", "newscontent"),
-        *("brodtekst", "cuerpo", "texto", "corps", "texte", "corpo", "testo", "tekst"),
+        *("brodtekst", "brødtekst", "brodtext", "cuerpo", "texto", "corps", "texte", "corpo", "testo", "tekst"),
+        *("haupttext", "fliesstext", "inhalt", "contenido", "contenu", "tresc", "treść", "leipateksti"),
     ),
     "headline": (
         *("headline", "hedline", "headlinetext", "hl1", "head", "title", "newstitle", "articletitle", "storytitle"),
-        *("titulo", "titre", "titolo", "titel", "tittel", "tytul", "subject"),
+        *("titulo", "título", "titular", "titre", "titolo", "titel", "tittel", "rubrik", "tytul", "tytuł", "titulek"),
+        *("ueberschrift", "überschrift", "schlagzeile", "otsikko", "naslov", "cim", "cím", "subject"),
     ),
-    "subheadline": ("subheadline", "subhead", "subtitle", "deck", "headline2", "kicker", "standfirst", "ingress"),
-    "abstract": ("abstract", "summary", "leadtext", "lead", "teaser", "description", "intro", "contentshort", "resume"),
+    "subheadline": (
+        "subheadline",
+        "subhead",
+        "subtitle",
+        "deck",
+        "headline2",
+        "kicker",
+        "standfirst",
+        "untertitel",
+        "subtitulo",
+    ),
+    "abstract": (
+        "abstract",
+        "summary",
+        "leadtext",
+        "lead",
+        "teaser",
+        "description",
+        "intro",
+        "contentshort",
+        "resume",
+        "ingress",
+        "vorspann",
+        "chapo",
+        "entradilla",
+        "sommario",
+    ),
     "byline": ("byline", "author", "authors", "authorname", "writer", "creator", "autor", "auteur", "autore"),
     "dateline": ("dateline", "town", "city", "place"),
     "provider": ("provider", "agency", "credit", "creditline", "source", "publisher", "origin", "sourcename"),
@@ -54,6 +81,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "embargo": ("embargo", "embargotime", "embargodate", "embargoed"),
     "copyright": ("copyright", "copyrightnotice", "rights"),
 }
+# Elements that are named by an attribute: <field name="headline">.
+_GENERIC = frozenset(["field", "property", "attribute", "meta", "metadata", "column", "element", "tag"])
 _SEPARATORS = re.compile(r"[_.\- ]")
 _NO_MOMENT = re.compile(r"0*1?-?0*1?-?0*1?(?:T00:00:00)?$")
 _SHORTEST_BODY_CHARACTERS = 12
@@ -91,35 +120,37 @@ def read_article(element: Element, draft: Draft, member: Member) -> Article:
     for name in ("sections", "keywords"):
         draft.set_terms(name, _terms(fields.get(name, [])), _ORIGIN)
     facts.set_rights(draft, "", _first(fields, "copyright"), "", _ORIGIN)
+    draft.set_text("guid", attribute(element, "guid", "uuid", "id", "ID"), _ORIGIN)
+    draft.set_published(attribute(element, "published", "pubdate", "date", "created"), _ORIGIN)
     return facts.finish_wire(draft, _best_body(fields), _ORIGIN, "xml_article", member)
 
 
 def _is_article(element: Element) -> bool:
-    names = {_plain(name_of(below)) for below in element}
+    names = {_label(below) for below in element}
     if names.isdisjoint(_NAMES["body"]):
         return False
-    names |= {_plain(name_of(grand)) for below in element if not _in_any(below, "body") for grand in below}
+    names |= {_label(grand) for below in element if not _in_any(below, "body") for grand in below}
     if names.isdisjoint((*_NAMES["headline"], *_NAMES["published"])):
         return False
-    return any(_plain(name_of(below)) in _NAMES["body"] and _is_text(below) for below in element)
+    return any(_label(below) in _NAMES["body"] and _is_text(below) for below in element)
 
 
 def _is_text(element: Element) -> bool:
     """Whether an element holds prose: enough characters, in itself or in markup (not in fields)."""
     if len(text_of(element)) < _SHORTEST_BODY_CHARACTERS:
         return False
-    return all(_plain(name_of(below)) not in _NAMES["headline"] for below in element)
+    return all(_label(below) not in _NAMES["headline"] for below in element)
 
 
 def _fields(element: Element) -> dict[str, list[Element]]:
     """Field -> the elements that hold it, the most telling name first; children before grandchildren."""
     named: dict[str, list[Element]] = {}
     for below in (*element, *(grand for part in element if not _in_any(part, "body") for grand in part)):
-        named.setdefault(_plain(name_of(below)), []).append(below)
+        named.setdefault(_label(below), []).append(below)
     around = element.getparent()
     for beside in around if around is not None and around.getparent() is None and len(around) < 60 else ():
         if beside is not element and not len(beside):
-            named.setdefault(_plain(name_of(beside)), []).append(beside)
+            named.setdefault(_label(beside), []).append(beside)
     return {
         field: [found for name in names for found in named.get(name, ()) if text_of(found)]
         for field, names in _NAMES.items()
@@ -127,7 +158,7 @@ def _fields(element: Element) -> dict[str, list[Element]]:
 
 
 def _in_any(element: Element, field: str) -> bool:
-    return _plain(name_of(element)) in _NAMES[field]
+    return _label(element) in _NAMES[field]
 
 
 def _first(fields: dict[str, list[Element]], name: str) -> str:
@@ -168,8 +199,12 @@ def _best_body(fields: dict[str, list[Element]]) -> Body:
     return Body()
 
 
-def _plain(name: str) -> str:
-    return _SEPARATORS.sub("", name).lower()
+def _label(element: Element) -> str:
+    """An element's name in comparable form: its attribute's where it is one of the generic elements."""
+    name = name_of(element).lower()
+    if name in _GENERIC:
+        name = (attribute(element, "name", "key", "id") or name).lower()
+    return _SEPARATORS.sub("", name)
 
 
 def set_wrapper_facts(element: Element, draft: Draft) -> None:
@@ -179,7 +214,7 @@ def set_wrapper_facts(element: Element, draft: Draft) -> None:
     named: dict[str, list[Element]] = {}
     for below in around:
         if below not in inside:
-            named.setdefault(_plain(name_of(below)), []).append(below)
+            named.setdefault(_label(below), []).append(below)
     fields = {
         field: [found for name in names for found in named.get(name, ()) if text_of(found)]
         for field, names in _NAMES.items()

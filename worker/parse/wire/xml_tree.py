@@ -23,12 +23,15 @@ _DOCTYPE_WITHIN = 4096
 """Characters; the document type stands before the first element, after comments at most."""
 
 _CDATA_OR_REFERENCE = re.compile(
-    r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|&([A-Za-z][A-Za-z0-9]{1,31});", re.DOTALL
+    r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)"
+    r"|&(?P<name>[A-Za-z][A-Za-z0-9]{1,31});|&#(?P<decimal>\d+);|&#[xX](?P<hex>[0-9a-fA-F]+);",
+    re.DOTALL,
 )
 _OF_XML = frozenset(("amp", "lt", "gt", "quot", "apos"))
-# Characters that XML 1.0 does not allow (section 2.2), and references to them.
+# Characters that XML 1.0 does not allow (section 2.2).
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
-_FORBIDDEN_REFERENCE = re.compile(r"&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|[xX]0*(?:[0-8bBcCeEfF]|1[0-9a-fA-F]));")
+_LONGEST_NUMBER = 7
+"""Digits of the largest code point, 1114111 or 10FFFF."""
 
 Element: TypeAlias = etree._Element  # noqa: SLF001 - lxml has no other name for the class of its elements
 
@@ -45,8 +48,8 @@ def read_tree(content: bytes, document: Document) -> tuple[Element, Decoded, boo
     decoded = decode(content, document.encoding_declared)
     text = _PROLOGUE.sub("", decoded.text, count=1)
     text = _DOCTYPE.sub("", text[:_DOCTYPE_WITHIN], count=1) + text[_DOCTYPE_WITHIN:]
-    text = _FORBIDDEN_REFERENCE.sub(" ", _FORBIDDEN.sub(" ", text))
-    data = _CDATA_OR_REFERENCE.sub(_named_character, text).strip().encode("utf-8")
+    text = _FORBIDDEN.sub(" ", text)
+    data = _CDATA_OR_REFERENCE.sub(_readable, text).strip().encode("utf-8")
     try:
         return _parse(data, recover=False), decoded, False
     except etree.XMLSyntaxError:
@@ -76,13 +79,22 @@ def _parse(data: bytes, *, recover: bool) -> Element:
     return etree.fromstring(data, parser)
 
 
-def _named_character(found: re.Match[str]) -> str:
-    name = found[1]
+def _readable(found: re.Match[str]) -> str:
+    """References to characters: HTML's names become characters, forbidden ones a space."""
+    if found["decimal"] or found["hex"]:
+        return found[0] if _is_allowed(found["decimal"], found["hex"]) else " "
+    name = found["name"]
     if name is None or name in _OF_XML:
         return found[0]
     character = html5.get(f"{name};")
     # An unknown name stays as text: better an odd word than an unreadable document.
     return character if character is not None and character not in "<&" else f"&amp;{name};"
+
+
+def _is_allowed(decimal: str | None, hexadecimal: str | None) -> bool:
+    digits = (decimal or hexadecimal or "").lstrip("0")
+    number = int(digits or "0", 10 if decimal else 16) if len(digits) <= _LONGEST_NUMBER else -1
+    return 0 < number < 0x110000 and not _FORBIDDEN.match(chr(number))
 
 
 def name_of(element: Element) -> str:
