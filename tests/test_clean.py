@@ -195,12 +195,23 @@ def test_bylines(byline: str, names: list[str], provider: str | None) -> None:
         ("de", "de"),
         ("und", None),
         ("english", None),
+        ("jp", "ja"),
+        ("iw-IL", "he-IL"),
+        ("en_GB.UTF-8", "en-GB"),
         ("", None),
         (None, None),
     ],
 )
 def test_language_tags(tag: str | None, expected: str | None) -> None:
     assert normalize_tag(tag) == expected
+
+
+def test_a_declaration_stands_where_detectors_confuse_languages() -> None:
+    norwegian = (
+        "Kommunen åpner broen over elva på mandag etter tre års arbeid, sier ordføreren. Togene følger til høsten."
+    )
+    assert [choose_language(tag, norwegian).tag for tag in ("nb", "no", "nn-NO")] == ["nb", "no", "nn-NO"]
+    assert choose_language("sv", norwegian).tag in ("nb", "no", "sv")
 
 
 def test_a_clear_text_overrules_its_declaration() -> None:

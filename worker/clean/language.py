@@ -22,6 +22,19 @@ _GUESS = 0.2
 
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|\d{3}))?(?![A-Za-z\d])")
 _NO_LANGUAGE = {"und", "mul", "zxx", "mis"}
+# Codes that were withdrawn from ISO 639-1, and countries that are written for languages and name none.
+_MEANT = {"iw": "he", "in": "id", "ji": "yi", "jp": "ja", "cz": "cs", "gr": "el", "dk": "da", "ua": "uk", "cn": "zh"}
+# Written so much alike that a detector cannot overrule a declaration.
+_ALIKE = (
+    frozenset(("no", "nb", "nn", "da")),
+    frozenset(("sr", "hr", "bs", "sh", "cnr")),
+    frozenset(("id", "ms")),
+    frozenset(("fil", "tl")),
+    frozenset(("gl", "pt")),
+    frozenset(("zh", "yue", "wuu")),
+    frozenset(("ur", "pnb")),
+    frozenset(("fa", "prs")),
+)
 
 
 class Language(msgspec.Struct, frozen=True):
@@ -43,7 +56,7 @@ def normalize_tag(tag: str | None) -> str | None:
         return None
     return "-".join(
         [
-            primary.lower(),
+            _MEANT.get(primary.lower(), primary.lower()),
             *(part.title() if len(part) == 4 else part.upper() for part in rest),
         ]
     )
@@ -71,7 +84,8 @@ def choose_language(declared: str | None, text: str) -> Language:
         )
     if found is None or len(text) < _SURE_CHARACTERS:
         return Language(tag, None, "declared")
-    if tag.split("-")[0] == found:
+    said = tag.split("-")[0]
+    if said == found or any({said, found} <= group for group in _ALIKE):
         return Language(tag, confidence, "declared")
     if confidence >= _SURE:
         return Language(found, confidence, "detected", ("language_declared_wrong",))
