@@ -55,6 +55,10 @@ def take_run_lock(data: Path) -> IO[str] | None:
     return lock
 
 
+class AlreadyRunningError(ConfigurationError):
+    """Another supervisor works on the data directory."""
+
+
 class CrashLoopError(CopydeskError):
     """A child keeps dying; the message names it and its log."""
 
@@ -184,12 +188,12 @@ class Supervisor:
     def start_server(self) -> None:
         """Take the data directory and start its server; `check` starts the children.
 
-        Raises ConfigurationError where another supervisor works on the data directory.
+        Raises AlreadyRunningError where another supervisor works on the data directory.
         """
         self.logs.mkdir(parents=True, exist_ok=True)
         self._lock = take_run_lock(self.settings.data)
         if self._lock is None:
-            raise ConfigurationError(f"copydesk is already running on {self.settings.data}")
+            raise AlreadyRunningError(f"copydesk is already running on {self.settings.data}")
         if self.server is not None:
             self.server.start()
 

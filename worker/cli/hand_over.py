@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
+from redis.exceptions import RedisError
 
-from worker import pipeline
 from worker.cli.common import (
     ConfigOption,
     DataOption,
@@ -22,23 +23,25 @@ from worker.cli.common import (
     load,
     print_json,
 )
+from worker.cli.crew import Crew
 from worker.cli.display import Display, print_summary
 from worker.cli.parts import check_safe
 from worker.config import Settings, check_source
 from worker.desk import Desk
 from worker.errors import ConfigurationError
 from worker.intake.directory import pull_paths
-from worker.intake.receiver import Pulled
+from worker.intake.receiver import Progress, Pulled
 from worker.intake.standard_input import pull_stream
 from worker.model import LANES, Lane, Source
 from worker.operate.idle import unstored
 from worker.operate.parse_files import parse_paths
 from worker.operate.status import snapshot
 from worker.state.server import EmbeddedServer
-from worker.supervisor import Supervisor, take_run_lock
 
 STANDARD_INPUT = Path("-")
 LOOK_SECONDS = 0.2
+
+log = structlog.get_logger()
 
 
 def register(app: typer.Typer) -> None:
@@ -81,43 +84,43 @@ def _ingest(
     settings: Settings, paths: list[Path], owner: Source, *, until_idle: bool, quiet: bool
 ) -> tuple[Pulled, dict[str, Any]]:
     """Hand over, work if asked to; what was handed over, and the state of the system after it."""
-    with working(settings, work=until_idle) as (desk, supervisor):
+    with working(settings, work=until_idle) as (desk, crew):
         known = desk.sources.ensure(owner)
         with Display(desk, quiet=quiet) as display:
+
+            def progress(_pulled: Pulled | None = None) -> None:
+                # While we hand over, too: above a high-water mark that goes on only when the work is done.
+                if crew is not None:
+                    crew.look(desk)
+                display.update()
+
+            progress()
             since = desk.run_id()
-            pulled = _hand_over(paths, known, desk, owner.lane, display)
+            pulled = _hand_over(paths, known, desk, owner.lane, progress)
             desk.wait_until_durable(since)
-            if until_idle:
-                _work_until_idle(desk, supervisor, display)
+            while until_idle and _is_busy(desk):
+                progress()
+                time.sleep(LOOK_SECONDS)
         return pulled, snapshot(desk)
 
 
 @contextlib.contextmanager
-def working(settings: Settings, *, work: bool) -> Iterator[tuple[Desk, Supervisor | None]]:
-    """A desk on the running system; where none runs and there is work to do, workers of our own.
+def working(settings: Settings, *, work: bool) -> Iterator[tuple[Desk, Crew | None]]:
+    """A desk on the running system; with work to do, also a crew of our own for where nobody works.
 
-    Without work to do, an embedded server is started for as long as the block lasts.
+    An embedded server that nobody runs is started for as long as the block lasts.
     """
     with contextlib.ExitStack() as stack:
-        supervisor = None
-        if settings.embedded:
-            lock = take_run_lock(settings.data)
-            if lock is not None:
-                lock.close()
-            if lock is not None and work:
-                supervisor = stack.enter_context(Supervisor(settings, parts=("parse", "store")))
-            else:
-                stack.enter_context(EmbeddedServer(settings.data))
+        crew = stack.enter_context(Crew(settings)) if work else None
+        if settings.embedded and not (crew and crew.working):
+            stack.enter_context(EmbeddedServer(settings.data))
         desk = Desk(settings, celery_bells())
         stack.callback(desk.close)
         check_safe(desk)
-        yield desk, supervisor
+        yield desk, crew
 
 
-def _hand_over(paths: list[Path], owner: Source, desk: Desk, lane: Lane, display: Display) -> Pulled:
-    def progress(_pulled: Pulled) -> None:
-        display.update()
-
+def _hand_over(paths: list[Path], owner: Source, desk: Desk, lane: Lane, progress: Progress) -> Pulled:
     now = datetime.now(UTC)
     if paths == [STANDARD_INPUT]:
         stream = sys.stdin.buffer
@@ -127,17 +130,13 @@ def _hand_over(paths: list[Path], owner: Source, desk: Desk, lane: Lane, display
     return pull_paths(paths, owner, desk, desk.settings, desk.spool, now, lane=lane, progress=progress)
 
 
-def _work_until_idle(desk: Desk, supervisor: Supervisor | None, display: Display) -> None:
-    """Wait until nothing is in flight and all is stored; with workers of our own, watch and sweep too."""
-    swept_at = 0.0
-    while desk.counters.in_flight() or unstored(desk):
-        if supervisor is not None:
-            supervisor.check()
-            if time.monotonic() - swept_at > desk.settings.sweeper.interval_seconds:
-                pipeline.sweep(desk)
-                swept_at = time.monotonic()
-        display.update()
-        time.sleep(LOOK_SECONDS)
+def _is_busy(desk: Desk) -> bool:
+    """True while something is in flight or not yet stored; nobody knows while the server is away, so then too."""
+    try:
+        return bool(desk.counters.in_flight() or unstored(desk))
+    except RedisError as error:
+        log.warning("state_server_away", error=str(error))
+        return True
 
 
 def _report(pulled: Pulled, look: dict[str, Any], settings: Settings, *, as_json: bool, until_idle: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 
 import structlog
 import typer
+from redis.exceptions import RedisError
 
 from worker.cli.common import ConfigOption, DataOption, JsonOption, celery_bells, load, print_json
 from worker.cli.display import Display, print_summary
@@ -75,10 +76,19 @@ def watch(supervisor: Supervisor, desk: Desk, *, quiet: bool, until_idle: bool) 
             supervisor.check()
             display.update()
             # Two looks in a row: between a pull's last batch and its note there is nothing in flight for a moment.
-            idle_looks = idle_looks + 1 if until_idle and what_waits(desk, started) is None else 0
+            idle_looks = idle_looks + 1 if until_idle and _is_idle(desk, started) else 0
             if idle_looks == 2:  # see above
                 return
             time.sleep(LOOK_SECONDS)
+
+
+def _is_idle(desk: Desk, since: float) -> bool:
+    """True where nothing waits; nobody knows while the server is away, so then it is False."""
+    try:
+        return what_waits(desk, since) is None
+    except RedisError as error:
+        log.warning("state_server_away", error=str(error))
+        return False
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
