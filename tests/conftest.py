@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from redis import Redis
 
 from worker.state.connection import connect
 from worker.state.server import EmbeddedServer, embedded_url
+
+# No test asserts how long something takes: a model that is loaded on the first call is no failure.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
