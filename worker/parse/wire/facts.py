@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from worker.clean.dates import parse_date
 from worker.clean.text import clean_line
 from worker.errors import Rejected
-from worker.model import Article, Media, Rights, Subject
+from worker.model import Article, Media, Person, Rights, Subject
 from worker.parse.draft import Draft
 from worker.parse.wire.body import Body, without_headline
 from worker.parse.wire.members import Member
@@ -27,6 +27,9 @@ _KILL_HEADLINE = re.compile(
 _CORRECTION_HEADLINE = re.compile(
     r"\W?(?:CORRECTION|CORRECTED|CORRECTS|CORRECTIVE|CORRECTIF|CORRECCIÓN|CORREÇÃO|CORREZIONE|RECTIFICATIF|"
     r"RECTIFICACIÓN|BERICHTIGUNG|KORREKTUR|RETTELSE|RÄTTELSE)\b"
+)
+_COMPANY = re.compile(
+    r"\b(?:Inc|Ltd|Limited|LLC|GmbH|Corp|Corporation|plc|PLC|ASA|A/S|Oyj?|S\.?A\.?|SpA|Network)\b\.?$"
 )
 _MEDIA_TYPES = frozenset(
     ["picture", "photo", "image", "video", "audio", "graphic", "animated", "animation", "icon", "still"]
@@ -122,6 +125,7 @@ def finish_wire(draft: Draft, body: Body, origin: str, parser: str, member: Memb
 
     Raises Rejected `no_article` where there is neither headline nor body; a kill notice needs only a guid.
     """
+    _keep_people(draft)
     body = without_headline(body, draft.fields.get("headline"))
     draft.set_text("body_text", body.text, origin)
     if body.html and body.text:
@@ -138,6 +142,19 @@ def finish_wire(draft: Draft, body: Body, origin: str, parser: str, member: Memb
 def refuse_media(kind: str) -> Rejected:
     """The refusal of a picture, video or other item that carries no article."""
     return Rejected("no_article", f"an item of type {kind[:60]}, no text")
+
+
+def _keep_people(draft: Draft) -> None:
+    """Bylines and creators of wires are as often companies: the provider itself, or by their legal form."""
+    provider = str(draft.fields.get("provider") or "").casefold()
+    authors: tuple[Person, ...] = draft.fields.get("authors", ())
+    people = tuple(
+        person for person in authors if person.name.casefold() != provider and not _COMPANY.search(person.name)
+    )
+    if people != authors:
+        draft.fields.pop("authors")
+        origin = draft.provenance.pop("authors")
+        draft.set("authors", people, origin)
 
 
 def _note_headline(draft: Draft) -> None:

@@ -113,7 +113,10 @@ def _set_content_meta(meta: Element | None, item_meta: Element | None, draft: Dr
     located = [*children(meta, "located"), *(term for term in subjects if "geo" in attribute(term, "type").lower())]
     draft.set_terms("places", (_name(place) for place in located), _ORIGIN)
     # Creators are logins and companies as often as people: only one with a name of two words is believed.
-    names = (_name(person) for person in children(meta, "creator") if children(person, "name"))
+    people = (
+        one for one in children(meta, "creator") if children(one, "name") and child(one, "organisationDetails") is None
+    )
+    names = (_name(person) for person in people if "org" not in attribute(person, "type").lower())
     draft.set_authors([name for name in names if " " in name], _ORIGIN)
     draft.set_published(text_at(meta, "contentCreated"), _ORIGIN)
     del item_meta
