@@ -233,6 +233,7 @@ def test_a_clear_text_overrules_its_declaration() -> None:
         ("<ul><li>a</li><li>b</li></ul>", "a\n\nb"),
         ("<pre>a\n  b</pre>", "a\nb"),
         ("a <!-- c --> b", "a b"),
+        ("x<math><mi>a</mi><mo>+</mo><mi>b</mi><annotation>a+b</annotation></math>", "xa+b"),
         ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2"),
     ],
 )
