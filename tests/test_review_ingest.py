@@ -55,7 +55,7 @@ def test_an_ingest_takes_the_work_over_when_the_run_ends_that_did_it(tmp_path: P
 
         def waits() -> bool:
             look = desk.json("status")
-            return look["in_flight"] == 5 and look["events"].get("durable_waits", 0) > 0
+            return (look["in_flight"], look["events"].get("durable_waits", 0) > 0) == (5, True)
 
         wait_until(waits, 60, "an ingest that waits for others to work")
     lock.close()

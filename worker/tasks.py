@@ -35,9 +35,11 @@ def queue_name(task: str, lane: Lane) -> str:
 
 
 def queues_of(tasks: list[str]) -> list[str]:
-    """All queues a worker of these tasks serves, in order of precedence."""
-    names = [queue_name(task, lane) for lane in LANES for task in TASKS if task in tasks]
-    return [CONTROL, *names] if "pull" in tasks else names
+    """All queues a worker of these tasks serves, in order of precedence.
+
+    Ticks and sweeps are short and everybody's: no lost bell waits because all who pull are busy, or gone.
+    """
+    return [CONTROL, *(queue_name(task, lane) for lane in LANES for task in TASKS if task in tasks)]
 
 
 def _broker(settings: Settings) -> str:
@@ -108,11 +110,14 @@ class CeleryBells:
             raise OSError(str(error)) from error
 
     def depth(self, task: StageTask, lane: Lane) -> int:
-        """Bells waiting in the queue."""
-        with app.pool.acquire(block=True) as connection:
-            channel = connection.default_channel
-            declared = app.amqp.queues[queue_name(task, lane)].bind(channel).queue_declare(passive=False)
-            return int(declared.message_count)
+        """Bells waiting in the queue; raises OSError where the broker is away."""
+        try:
+            with app.pool.acquire(block=True) as connection:
+                channel = connection.default_channel
+                declared = app.amqp.queues[queue_name(task, lane)].bind(channel).queue_declare(passive=False)
+                return int(declared.message_count)
+        except OperationalError as error:
+            raise OSError(str(error)) from error
 
 
 @cache
