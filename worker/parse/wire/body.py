@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from html import escape
+from html import escape, unescape
 
 import lxml.html
 import msgspec
@@ -56,6 +56,9 @@ _AS_HTML = {
 _LINE_BREAK = "br"
 _LINES = _BLOCKS | {_LINE_BREAK}
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+_HTML_TAG = re.compile(
+    r"</?(?:p|br|div|span|h[1-6]|ul|ol|li|b|i|em|strong|a|sup|sub|font|table)\b[^<>]*>", re.IGNORECASE
+)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _WRAPPED_CHARACTERS = 45
 """Lines of at least this length were broken for their length (wires have 60 to 80 characters)."""
@@ -119,9 +122,15 @@ def _add(text: list[str], markup: list[str], piece: str | None, *, keep_lines: b
 
 
 def string_body(value: str) -> Body:
-    """Text that may be HTML -> body. Raises Rejected `too_large` for markup nested too deep."""
+    """Text that may be HTML, or HTML escaped once more -> body.
+
+    Raises Rejected `too_large` for markup nested too deep.
+    """
     if not _TAG.search(value):
-        return Body(html_to_text(value) if looks_like_markup(value) else wrapped_text(value))
+        plain = unescape(value)
+        if plain == value or not _HTML_TAG.search(plain):
+            return Body(html_to_text(value) if looks_like_markup(value) else wrapped_text(value))
+        value = plain
     refuse_deep_nesting(value)
     parser = lxml.html.HTMLParser(encoding="utf-8")
     try:
@@ -129,6 +138,11 @@ def string_body(value: str) -> Body:
     except (etree.ParserError, etree.XMLSyntaxError):
         return Body(html_to_text(value))
     return element_body(root)
+
+
+def plain_line(text: str) -> str:
+    """A headline or name that may hold HTML -> without it; brackets that are no HTML stay."""
+    return html_to_text(text).replace("\n", " ") if _HTML_TAG.search(text) else text
 
 
 def wrapped_text(text: str) -> str:

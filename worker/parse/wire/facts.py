@@ -11,7 +11,7 @@ from worker.clean.text import clean_line
 from worker.errors import Rejected
 from worker.model import Article, Media, Person, Rights, Subject
 from worker.parse.draft import Draft
-from worker.parse.wire.body import Body, without_headline
+from worker.parse.wire.body import Body, plain_line, without_headline
 from worker.parse.wire.members import Member
 
 # IPTC's publishing status (NewsCodes pubstatusg2), NewsML 1's Status, and what agencies write for them.
@@ -100,6 +100,11 @@ def set_rights(draft: Draft, holder: str, notice: str, usage_terms: str, origin:
     texts = [clean_line(text) or None for text in (holder, notice, usage_terms)]
     if any(texts):
         draft.set("rights", Rights(holder=texts[0], notice=texts[1], usage_terms=texts[2]), origin)
+
+
+def set_line(draft: Draft, name: str, text: str, origin: str) -> None:
+    """Set a headline or the like, which may hold HTML."""
+    draft.set_text(name, plain_line(text), origin)
 
 
 def set_byline(draft: Draft, byline: str, origin: str) -> None:

@@ -100,10 +100,10 @@ def _note_marker(line: str, draft: Draft) -> None:
 
 def _paragraphs(text: str) -> list[str]:
     """Text without what is meant for editors: notes behind the story, initials of those who wrote it."""
-    paragraphs = wrapped_text(_before_notes(text)).split("\n\n")
-    while paragraphs and (_SIGNATURE.fullmatch(paragraphs[-1]) or not re.search(r"\w", paragraphs[-1])):
-        paragraphs.pop()
-    return paragraphs
+    lines = _before_notes(text).split("\n")
+    while lines and (_SIGNATURE.fullmatch(lines[-1].strip()) or not re.search(r"\w", lines[-1])):
+        lines.pop()
+    return wrapped_text("\n".join(lines)).split("\n\n")
 
 
 def _before_notes(text: str) -> str:

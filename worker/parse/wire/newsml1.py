@@ -175,8 +175,8 @@ def _set_management(item: Element, draft: Draft) -> None:
 
 def _set_lines(lines: list[Element], draft: Draft) -> None:
     for line in lines:
-        draft.set_text("headline", text_at(line, "HeadLine"), _ORIGIN)
-        draft.set_text("subheadline", text_at(line, "SubHeadLine"), _ORIGIN)
+        facts.set_line(draft, "headline", text_at(line, "HeadLine"), _ORIGIN)
+        facts.set_line(draft, "subheadline", text_at(line, "SubHeadLine"), _ORIGIN)
         for byline in children(line, "ByLine"):
             facts.set_byline(draft, text_of(byline), _ORIGIN)
         draft.set_text("dateline", text_at(line, "DateLine").rstrip(" -–—"), _ORIGIN)

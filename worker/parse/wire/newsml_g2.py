@@ -90,14 +90,7 @@ def _set_item_meta(meta: Element | None, draft: Draft) -> None:
 
 
 def _set_content_meta(meta: Element | None, item_meta: Element | None, draft: Draft) -> None:
-    headlines = sorted(
-        children(meta, "headline"), key=lambda line: ("sub" in attribute(line, "role").lower(), _rank(line))
-    )
-    for line in headlines[:1]:
-        draft.set_text("headline", text_of(line), _ORIGIN)
-    for line in headlines[1:]:
-        if text_of(line) != text_of(headlines[0]):
-            draft.set_text("subheadline", text_of(line), _ORIGIN)
+    _set_headlines(children(meta, "headline"), draft)
     for line in children(meta, "by"):
         facts.set_byline(draft, text_of(line), _ORIGIN)
     draft.set_text("dateline", text_at(meta, "dateline").rstrip(" -–—"), _ORIGIN)
@@ -120,6 +113,22 @@ def _set_content_meta(meta: Element | None, item_meta: Element | None, draft: Dr
     draft.set_authors([name for name in names if " " in name], _ORIGIN)
     draft.set_published(text_at(meta, "contentCreated"), _ORIGIN)
     del item_meta
+
+
+def _set_headlines(lines: list[Element], draft: Draft) -> None:
+    """The main headline is the one without a role or with that role; then the lowest rank counts."""
+    ordered = sorted(lines, key=lambda line: (not _is_main(line), _rank(line)))
+    for line in ordered[:1]:
+        facts.set_line(draft, "headline", text_of(line), _ORIGIN)
+    for line in ordered[1:]:
+        role = attribute(line, "role").lower()
+        if ("sub" in role or not role) and text_of(line) != text_of(ordered[0]):
+            facts.set_line(draft, "subheadline", text_of(line), _ORIGIN)
+
+
+def _is_main(line: Element) -> bool:
+    role = facts.unqualified(attribute(line, "role")).lower()
+    return not role or "main" in role or role in ("hl1", "headline", "title")
 
 
 def _rank(line: Element) -> int:

@@ -24,6 +24,9 @@ from worker.parse.wire.xml_tree import (
 )
 
 _ORIGIN = "nitf"
+_DAY_CHARACTERS = 10
+"""A date of at most this length (2025-05-03) has no time of day."""
+
 _SUBJECT_NAMES = ("detail", "matter", "type", "qualifier", "code")
 
 
@@ -96,11 +99,8 @@ def _set_docdata(root: Element, draft: Draft) -> None:
     if docdata is None:
         return
     draft.set_text("guid", attribute(descendant(docdata, "doc-id"), "id-string"), _ORIGIN)
-    for name in ("date.issue", "date.release"):
-        draft.set_published(attribute(descendant(docdata, name), "norm") or text_of(descendant(docdata, name)), _ORIGIN)
-    draft.set_published(attribute(descendant(root, "story.date"), "norm"), _ORIGIN)
-    publication = descendant(root, "pubdata")
-    draft.set_published(attribute(publication, "date.publication"), _ORIGIN)
+    for moment in _moments(root, docdata):
+        draft.set_published(moment, _ORIGIN)
     facts.set_urgency(draft, attribute(descendant(docdata, "urgency"), "ed-urg"), _ORIGIN)
     draft.set_terms("keywords", (attribute(key, "key") for key in descendants(docdata, "keyword")), _ORIGIN)
     draft.set_terms("places", _places(docdata), _ORIGIN)
@@ -118,6 +118,14 @@ def _set_docdata(root: Element, draft: Draft) -> None:
     )
     source = descendant(docdata, "from-src")
     draft.set_text("provider", attribute(source, "src-name") or attribute(rights, "holder"), _ORIGIN)
+
+
+def _moments(root: Element, docdata: Element) -> list[str]:
+    """When it was issued, released or published: what has a time of day before what is a day."""
+    found = [descendant(docdata, "date.issue"), descendant(docdata, "date.release"), descendant(root, "story.date")]
+    said = [attribute(moment, "norm") or text_of(moment) for moment in found]
+    said.append(attribute(descendant(root, "pubdata"), "date.publication"))
+    return sorted(filter(None, said), key=lambda moment: len(moment) <= _DAY_CHARACTERS)
 
 
 def _places(docdata: Element) -> Iterator[str]:

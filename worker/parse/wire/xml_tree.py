@@ -23,10 +23,9 @@ _DOCTYPE_WITHIN = 4096
 """Characters; the document type stands before the first element, after comments at most."""
 
 _CDATA_OR_REFERENCE = re.compile(
-    r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)"
-    r"|&(?P<name>[A-Za-z][A-Za-z0-9]{1,31});|&#(?P<decimal>\d+);|&#[xX](?P<hex>[0-9a-fA-F]+);",
-    re.DOTALL,
+    r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|&([A-Za-z][A-Za-z0-9]{1,31});", re.DOTALL
 )
+_NUMBER = re.compile(r"&#(?:(?P<decimal>\d+)|[xX](?P<hex>[0-9a-fA-F]+));")
 _OF_XML = frozenset(("amp", "lt", "gt", "quot", "apos"))
 # Characters that XML 1.0 does not allow (section 2.2).
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
@@ -48,8 +47,9 @@ def read_tree(content: bytes, document: Document) -> tuple[Element, Decoded, boo
     decoded = decode(content, document.encoding_declared)
     text = _PROLOGUE.sub("", decoded.text, count=1)
     text = _DOCTYPE.sub("", text[:_DOCTYPE_WITHIN], count=1) + text[_DOCTYPE_WITHIN:]
-    text = _FORBIDDEN.sub(" ", text)
-    data = _CDATA_OR_REFERENCE.sub(_readable, text).strip().encode("utf-8")
+    # Everywhere, also in what may only look like a CDATA section: libxml2 would make broken UTF-8 of them.
+    text = _NUMBER.sub(_allowed_number, _FORBIDDEN.sub(" ", text))
+    data = _CDATA_OR_REFERENCE.sub(_named_character, text).strip().encode("utf-8")
     try:
         return _parse(data, recover=False), decoded, False
     except etree.XMLSyntaxError:
@@ -79,11 +79,8 @@ def _parse(data: bytes, *, recover: bool) -> Element:
     return etree.fromstring(data, parser)
 
 
-def _readable(found: re.Match[str]) -> str:
-    """References to characters: HTML's names become characters, forbidden ones a space."""
-    if found["decimal"] or found["hex"]:
-        return found[0] if _is_allowed(found["decimal"], found["hex"]) else " "
-    name = found["name"]
+def _named_character(found: re.Match[str]) -> str:
+    name = found[1]
     if name is None or name in _OF_XML:
         return found[0]
     character = html5.get(f"{name};")
@@ -91,10 +88,11 @@ def _readable(found: re.Match[str]) -> str:
     return character if character is not None and character not in "<&" else f"&amp;{name};"
 
 
-def _is_allowed(decimal: str | None, hexadecimal: str | None) -> bool:
-    digits = (decimal or hexadecimal or "").lstrip("0")
-    number = int(digits or "0", 10 if decimal else 16) if len(digits) <= _LONGEST_NUMBER else -1
-    return 0 < number < 0x110000 and not _FORBIDDEN.match(chr(number))
+def _allowed_number(found: re.Match[str]) -> str:
+    """A reference to a character by number, or a space for one that XML forbids."""
+    digits = (found["decimal"] or found["hex"]).lstrip("0")
+    number = int(digits or "0", 10 if found["decimal"] else 16) if len(digits) <= _LONGEST_NUMBER else -1
+    return found[0] if 0 < number < 0x110000 and not _FORBIDDEN.match(chr(number)) else " "
 
 
 def name_of(element: Element) -> str:
