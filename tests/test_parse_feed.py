@@ -166,3 +166,18 @@ def test_json_feed_items_of_both_versions() -> None:
     assert third.article is not None
     assert third.article.published_at == datetime(2025, 5, 5, 10, tzinfo=UTC)
     assert isinstance(fourth, Refusal)
+
+
+def test_a_json_feed_is_known_by_a_version_at_its_end() -> None:
+    items = ", ".join(f'{{"id": "{number}", "title": "Bridge {number}"}}' for number in range(1_000))
+    found = parse(f'{{"items": [{items}], "version" : "https:\\/\\/jsonfeed.org\\/version\\/1"}}'.encode())
+    assert len(found) == 1_000
+
+
+def test_an_atom_entry_may_stand_alone() -> None:
+    content = (
+        b'<entry xmlns="http://www.w3.org/2005/Atom"><id>1</id><title>Bridge</title><content>Open.</content></entry>'
+    )
+    (found,) = parse(content)
+    assert isinstance(found, Article)
+    assert (found.guid, found.headline, found.body_text) == ("1", "Bridge", "Open.")

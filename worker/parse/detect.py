@@ -84,6 +84,11 @@ _W3C_CHARACTERS = re.compile(
 )
 _DOCTYPE = re.compile(r"<!DOCTYPE\s+([a-zA-Z]+)", re.IGNORECASE)
 _ELEMENT = re.compile(r"<(?:[\w.-]+:)?([A-Za-z][\w.-]*)")
+_ATOM = "http://www.w3.org/2005/Atom"
+_JSON_FEED_VERSION = re.compile(rb'"version"\s*:\s*"https?:\\?/\\?/(?:www\.)?jsonfeed\.org\\?/version')
+_TAIL_BYTES = 2_048
+"""Keys in alphabetical order put a JSON Feed's version at its end."""
+
 _SITEMAP_ROOTS = frozenset(("urlset", "sitemapindex"))
 _FEED_ROOTS = frozenset(("rss", "feed", "rdf", "channel"))
 _FEED_LATE = re.compile(r"<(?:rss|feed|rdf:RDF)[\s>]")
@@ -201,7 +206,8 @@ def _structured(head: str, content: bytes, said: str | None, named: str | None) 
     if start.startswith("<"):
         return _markup_type(start, said or named)
     if start.startswith(("{", "[")):
-        return "application/rtf" if start.startswith("{\\rtf") else _json_type(start, said, named)
+        late = _JSON_FEED_VERSION.search(content[-_TAIL_BYTES:])
+        return JSON_FEED if late else _json_type(start, said, named)
     mail = _mail_type(start, least_names=1 if {MAIL, MHTML} & {said, named} else 2)
     if mail is not None:
         return MHTML if mail == MAIL and MHTML in (said, named) else mail
@@ -237,6 +243,8 @@ def _markup_type(start: str, hint: str | None) -> str:
         return HTML
     if root in _SITEMAP_ROOTS:
         return SITEMAP
+    if root == "entry" and _ATOM in start:
+        return FEED
     if root in _FEED_ROOTS or doctype in ("rss", "rdf"):
         return FEED
     return _doubtful_markup(start, doctype, root, hint)

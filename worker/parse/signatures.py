@@ -1,4 +1,4 @@
-"""File signatures: formats that are recognised by their first bytes and are no text.
+"""File signatures: formats that are recognised by their first bytes and are no plain text.
 
 Sources: the registrations of the formats; compare libmagic's `magic/Magdir`.
 """
@@ -18,6 +18,7 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"WARC/0.", "application/warc"),
     (b"filedesc://", "application/x-arc"),
     (b"%PDF-", "application/pdf"),
+    (b"{\\rtf", "application/rtf"),
     (b"SQLite format 3\x00", "application/vnd.sqlite3"),
     (b"PAR1", "application/vnd.apache.parquet"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -34,7 +35,7 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
 
 
 def binary_type(content: bytes) -> str | None:
-    """First bytes -> media type of a format that is no text; None for anything else."""
+    """First bytes -> media type of a format that is no plain text; None for anything else."""
     for signature, media_type in _SIGNATURES:
         if content.startswith(signature):
             return media_type
