@@ -89,10 +89,16 @@ _BETWEEN_NAMES = re.compile(
 _NO_NAME_WORD = re.compile(
     r"\b(?:staff|redaktion|rédaction|redacción|redazione|redação|editors?|editorial|newsroom|news desk|desk|team|"
     r"admin|webmaster|correspondents?|reporters?|writers?|contributors?|journalist|services?|agency|agentur|"
-    r"bureau chief|columnist|reporter|guest|press release|news|online|tv|magazine)\b",
+    r"bureau chief|columnist|reporter|guest|press release|news|online|tv|magazine|view|archive|rss|feed|"
+    r"profile|quelle|datum|written|publiziert|jobs)\b",
     re.IGNORECASE,
 )
 _NO_NAME = re.compile(r"[@<>{}\[\]=\d]|https?:|www\.|\.(?:com|org|net)\b", re.IGNORECASE)
+# Degrees and professional letters after a name: `Ann Roe, MD`.
+_LETTERS = re.compile(
+    r"(?:M\.?D|Ph\.?D|D\.?O|R\.?N|R\.?D|D\.?V\.?M|J\.?D|M\.?A|M\.?S|M\.?B\.?A|B\.?A|B\.?Sc|M\.?Sc|CPA|CFP|Esq|Jr|Sr|"
+    r"FACLM|LCSW|MPH|RDN|LMFT|NP)\.?(?:\s+[A-Z]{2,6}\.?)*"
+)
 _ADDRESS = re.compile(r"https?://\S+|[(<]?\b[^\s()<>@]+@[^\s()<>@]+\.[A-Za-z]{2,}\b[)>]?")
 _LONGEST_NAME_CHARACTERS, _MOST_WORDS = 60, 6
 _MOST_NAMES = 50
@@ -129,6 +135,8 @@ def is_agency(name: str) -> bool:
 
 def is_person_name(name: str) -> bool:
     """Whether a text could be a person's name: no address, no number, no role, not a sentence."""
+    if _LETTERS.fullmatch(name) or BYLINE_PREFIX.fullmatch(f"{name} "):
+        return False
     if not 2 <= len(name) <= _LONGEST_NAME_CHARACTERS or len(name.split()) > _MOST_WORDS:
         return False
     return bool(re.search(r"[^\W\d_]", name)) and not _NO_NAME.search(name) and not _NO_NAME_WORD.search(name)

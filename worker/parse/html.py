@@ -11,15 +11,16 @@ from trafilatura.metadata import extract_metadata
 
 from worker.clean.encoding import decode
 from worker.clean.html import element_text, refuse_deep_nesting, sanitize
-from worker.clean.people import parse_byline
+from worker.clean.people import is_person_name, parse_byline
 from worker.clean.text import clean_line
 from worker.errors import Rejected
-from worker.model import Article, Document, Media
+from worker.model import Article, Document, Media, Person
 from worker.parse import json_ld
 from worker.parse.draft import Draft
 from worker.parse.html_body import find_body
+from worker.parse.html_byline import visible_names, without_sites
 from worker.parse.html_headline import Heading, read_headings
-from worker.parse.html_metadata import Metadata, headline_of, read_metadata
+from worker.parse.html_metadata import Metadata, headline_of, read_metadata, site_names
 
 MAX_CHARACTERS = 8_000_000
 """Characters of a page: above this trafilatura needs minutes; the largest real articles are near 4 MB."""
@@ -92,8 +93,10 @@ def read_page(markup: str, draft: Draft) -> Article:
     """A page's markup -> the article; `draft` may hold fields that are known already (from a feed)."""
     tree = _tree(markup)
     found = read_metadata(tree)
-    _set_facts(draft, found, read_headings(tree))
-    _set_visible_facts(draft, tree)
+    held = _set_facts(draft, found, read_headings(tree))
+    _set_visible_facts(draft, tree, found)
+    if held is not None:
+        draft.set("authors", *held)
     method = _set_body(draft, tree, markup, found)
     if "body_text" not in draft.fields:
         raise Rejected("no_article", "a page without article text")
@@ -109,7 +112,8 @@ def _tree(markup: str) -> lxml.html.HtmlElement:
     return tree
 
 
-def _set_facts(draft: Draft, found: Metadata, headings: list[Heading]) -> None:
+def _set_facts(draft: Draft, found: Metadata, headings: list[Heading]) -> tuple[tuple[Person, ...], str] | None:
+    """Sets what the head declares; returns authors that are the site itself, and where they were read."""
     draft.declared_language = found.language
     headline = headline_of(found, headings)
     if headline is not None:
@@ -130,7 +134,20 @@ def _set_facts(draft: Draft, found: Metadata, headings: list[Heading]) -> None:
     )
     for node in found.articles[:3]:
         json_ld.read_facts(node, draft)
+    held = _hold_site_authors(draft, found)
     _set_meta_facts(draft, found)
+    return held
+
+
+def _hold_site_authors(draft: Draft, found: Metadata) -> tuple[tuple[Person, ...], str] | None:
+    """A site that names itself as the author says little: it is held back for the case that nobody else is named."""
+    authors: tuple[Person, ...] = draft.fields.get("authors", ())
+    kept = set(without_sites((person.name for person in authors), site_names(found)))
+    if authors and not kept:
+        return draft.fields.pop("authors"), draft.provenance.pop("authors")
+    if len(kept) < len(authors):
+        draft.fields["authors"] = tuple(person for person in authors if person.name in kept)
+    return None
 
 
 def _json_ld_link(found: Metadata) -> str | None:
@@ -143,7 +160,7 @@ def _set_meta_facts(draft: Draft, found: Metadata) -> None:
         found.first("og:description", "description", "twitter:description"),
         "meta",
     )
-    draft.set_authors(_author_names(found), "meta")
+    draft.set_authors(without_sites(_author_names(found), site_names(found)), "meta")
     for value in (*found.all(*_PUBLISHED), *found.times[:1]):
         if draft.set_published(value, "meta"):
             break
@@ -167,12 +184,17 @@ def _set_meta_facts(draft: Draft, found: Metadata) -> None:
         )
 
 
-def _set_visible_facts(draft: Draft, tree: lxml.html.HtmlElement) -> None:
-    """Author and day as trafilatura and htmldate find them in the visible page, where nothing was declared."""
+def _set_visible_facts(draft: Draft, tree: lxml.html.HtmlElement, found: Metadata) -> None:
+    """Author and day as the visible page shows them, where nothing was declared."""
+    if "authors" not in draft.fields:
+        for names in visible_names(tree):
+            if draft.set_authors(without_sites(names, site_names(found)), "byline"):
+                break
     if "authors" in draft.fields and "published_at" in draft.fields:
         return
     visible = extract_metadata(tree, default_url=draft.fields.get("url"), date_config=_DATE_SEARCH)
-    draft.set_authors((visible.author or "").split(";"), "text")
+    names = without_sites((visible.author or "").split(";"), site_names(found))
+    draft.set_authors(names if all(map(is_person_name, names)) else (), "text")
     if draft.set_published(visible.date, "text"):
         draft.warn("date_from_page_text")
 

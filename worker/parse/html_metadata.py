@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import lxml.html
 import msgspec
@@ -58,15 +59,22 @@ def read_metadata(tree: lxml.html.HtmlElement) -> Metadata:
 
 def headline_of(found: Metadata, headings: list[Heading]) -> tuple[str, str] | None:
     """(headline, where it was read), or None."""
-    publishers = (name for node in found.articles for name in names_of(node.get("publisher")))
-    sites = (found.first(name) or "" for name in ("og:site_name", "application-name", "apple-mobile-web-app-title"))
     said = Said(
         title=clean_line(found.title or ""),
         shared=tuple(clean_line(html_to_text(text)) for text in found.all("og:title", "twitter:title")),
         data=tuple(clean_line(plain(node.get("headline")) or "") for node in found.articles),
-        sites=(*sites, (found.first("twitter:site") or "").strip("@"), *publishers),
+        sites=site_names(found),
     )
     return choose_headline(said, headings)
+
+
+def site_names(found: Metadata) -> tuple[str, ...]:
+    """What the page calls its site: in og:site_name, its publisher in JSON-LD, its account and its host."""
+    publishers = (name for node in found.articles for name in names_of(node.get("publisher")))
+    named = (found.first(name) or "" for name in ("og:site_name", "application-name", "apple-mobile-web-app-title"))
+    host = urlsplit(found.canonical or found.first("og:url") or "").netloc.removeprefix("www.")
+    names = (*named, (found.first("twitter:site") or "").strip("@"), *publishers, host)
+    return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
 
 
 def _meta(tree: lxml.html.HtmlElement) -> dict[str, list[str]]:
