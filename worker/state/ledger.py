@@ -35,6 +35,11 @@ _LANE_LETTERS: dict[Lane, str] = {"news": "n", "backfill": "b"}
 _LETTER_LANES: dict[str, Lane] = {letter: lane for lane, letter in _LANE_LETTERS.items()}
 
 
+SPLIT_BYTES = 64_000_000
+"""Most bytes that may be copied when a batch is taken apart: each article takes along the document it came from, and
+a feed of a megabyte can hold thousands."""
+
+
 def new_id(lane: Lane) -> str:
     """A batch id: lane letter, milliseconds, randomness; ids sort by time within a lane."""
     return f"{_LANE_LETTERS[lane]}{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}"
@@ -198,16 +203,17 @@ class Ledger:
         return None if answer is None else [ref.decode() for ref in answer]
 
     def split(self, claim: Claim) -> tuple[list[str], list[str]]:
-        """Replace the batch by one per remaining document or article.
+        """Replace the batch by one per remaining document or article, or halve it where that would be too much.
 
         Returns their ids, and the spool references that none of them needs (both empty where the lease was lost).
         """
-        children = self._children(claim)
+        children = _children(claim)
         ids = [new_id(claim.batch.lane) for _ in children]
         arguments: list[Any] = []
-        for child_id, (document, items) in zip(ids, children, strict=True):
+        for child_id, (documents, items) in zip(ids, children, strict=True):
             blob = pack_items(items) if items else b""
-            arguments += [child_id, pack_documents((document,)), blob, _references((document,))]
+            size = len(items) if claim.stage == PARSED else len(documents)
+            arguments += [child_id, size, pack_documents(documents), blob, _references(documents)]
         keys = [*self._stage_keys(claim.batch.id, claim.stage), self.keys.name("spool"), self.keys.events]
         answer = self._scripts.run(
             "split",
@@ -232,17 +238,6 @@ class Ledger:
     def holds(self, reference: str) -> bool:
         """True where a batch or dead letter still needs a spool object."""
         return bool(self.redis.hexists(self.keys.name("spool"), reference))
-
-    def _children(self, claim: Claim) -> list[tuple[Document, tuple[Item, ...]]]:
-        if claim.stage == RECEIVED:
-            return [(document, ()) for document in claim.batch.documents]
-        children: list[tuple[Document, tuple[Item, ...]]] = []
-        for item in claim.items[claim.progress :]:
-            document = claim.batch.documents[item.document]
-            if document.member is None:
-                document = msgspec.structs.replace(document, member=item.article.member)
-            children.append((document, (Item(0, item.article),)))
-        return children
 
     def _letter(self, claim: Claim, entry: Buried) -> DeadLetter:
         document, refusal = claim.batch.documents[entry.document], entry.refusal
@@ -275,6 +270,26 @@ class Ledger:
     @property
     def _counter_ttl(self) -> int:
         return self.settings.memory.counter_days * 86_400
+
+
+def _children(claim: Claim) -> list[tuple[tuple[Document, ...], tuple[Item, ...]]]:
+    """Documents and articles of each batch that a split gives."""
+    documents, items = claim.batch.documents, claim.items[claim.progress :]
+    if claim.stage == RECEIVED:
+        return [((document,), ()) for document in documents]
+    if sum(len(documents[item.document].content or b"") for item in items) > SPLIT_BYTES:
+        middle = len(items) // 2
+        return [_part(documents, items[:middle]), _part(documents, items[middle:])]
+    return [_part(documents, (item,)) for item in items]
+
+
+def _part(documents: tuple[Document, ...], items: Sequence[Item]) -> tuple[tuple[Document, ...], tuple[Item, ...]]:
+    """Some articles of a batch with the documents they came from; a single one names its place in the document."""
+    used = sorted({item.document for item in items})
+    kept = tuple(documents[index] for index in used)
+    if len(items) == 1 and kept[0].member is None:
+        kept = (msgspec.structs.replace(kept[0], member=items[0].article.member),)
+    return kept, tuple(Item(used.index(item.document), item.article) for item in items)
 
 
 def _references(documents: Sequence[Document]) -> str:

@@ -1,5 +1,5 @@
--- Replace a leased batch by batches of one document each, in the same stage.
--- KEYS: batch waiting due spool events child*; ARGV: batch_id token stage n_children (child_id documents articles refs)*
+-- Replace a leased batch by smaller ones in the same stage.
+-- KEYS: batch waiting due spool events child*; ARGV: batch_id token stage n_children (child_id size documents articles refs)*
 -- Answer: spool references that no child needs, or nil where the lease was lost.
 local batch, waiting, due, spool, events = unpack(KEYS, 1, 5)
 local id, token, stage, n = unpack(ARGV, 1, 4)
@@ -8,9 +8,9 @@ local source, lane, day = unpack(redis.call('HMGET', batch, 'source', 'lane', 'd
 local now = now_seconds()
 local entered = redis.call('ZSCORE', waiting, id) or now
 for i = 0, n - 1 do
-  local child_id, documents, articles, refs = unpack(ARGV, 5 + 4 * i, 8 + 4 * i)
+  local child_id, size, documents, articles, refs = unpack(ARGV, 5 + 5 * i, 9 + 5 * i)
   local child = KEYS[6 + i]
-  redis.call('HSET', child, 'stage', stage, 'source', source, 'lane', lane, 'day', day, 'size', 1,
+  redis.call('HSET', child, 'stage', stage, 'source', source, 'lane', lane, 'day', day, 'size', size,
     'documents', documents, 'articles', articles, 'deliveries', 0, 'progress', 0, 'refs', refs)
   redis.call('ZADD', waiting, entered, child_id)
   redis.call('ZADD', due, now, child_id)
