@@ -181,3 +181,14 @@ def test_an_atom_entry_may_stand_alone() -> None:
     (found,) = parse(content)
     assert isinstance(found, Article)
     assert (found.guid, found.headline, found.body_text) == ("1", "Bridge", "Open.")
+
+
+@pytest.mark.parametrize(
+    "reference", ["&#x110000;", "&#9999999;", "&#0;", "&#xD800;", "&#99999999999;", "&#xZ;", "&#;"]
+)
+def test_references_to_no_character_cost_nothing_else(reference: str) -> None:
+    # The element that is not closed makes feedparser read leniently, which is where it would raise.
+    found = rss(f"<item><title>Bridge {reference} opens</title><b><description>On Monday.</description></item>")
+    assert isinstance(found[0], Article)
+    assert (found[0].headline or "").startswith("Bridge")
+    assert "On Monday." in found[0].body_text

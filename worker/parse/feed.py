@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,11 +26,13 @@ _BARE_AMPERSAND = re.compile(
     re.DOTALL,
 )
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_REFERENCE = re.compile(r"&#(?:([0-9]{1,7})|[xX]([0-9a-fA-F]{1,6}));")
 _ITEM = re.compile(r"<(?:[\w-]+:)?(?:item|entry)[\s>]", re.IGNORECASE)
 _PREFIXED_ITEM = re.compile(r"<([A-Za-z][\w-]{0,20}):(?:item|entry)[\s>]")
 # feedparser would take the caption of a picture for the content of the entry.
 # (attributes go, for of an element it does not know it keeps these instead of the text).
 _MEDIA_DESCRIPTION = re.compile(r"(</?media:)description(?:\s[^<>]*?)?(/?>)")
+_SURROGATES = range(0xD800, 0xE000)
 _MAX_DEPTH = 500
 """Open elements inside each other; feedparser keeps them on a list and grows slow far above this."""
 
@@ -71,6 +74,12 @@ def parse_feed(content: bytes, document: Document) -> Iterator[Article | Refusal
         yield msgspec.structs.replace(item, warnings=item.warnings + doubts) if isinstance(item, Article) else item
 
 
+def _possible(reference: re.Match[str]) -> str:
+    """A reference to a character, or nothing where there is no such character (feedparser would raise)."""
+    number = int(reference[1]) if reference[1] else int(reference[2], 16)
+    return reference[0] if 0 < number < _SURROGATES.start or _SURROGATES.stop <= number <= sys.maxunicode else ""
+
+
 def _refuse_hostile(text: str) -> None:
     refuse_entities(text.encode(errors="replace"))
     if text.count("<") < _MAX_DEPTH:
@@ -90,6 +99,7 @@ def _feedparser(text: str, document: Document) -> Any:
     if document.http is not None:
         headers["content-location"] = document.http.url
     # An address with a bare "&" makes a feed malformed, and feedparser's lenient reading adds a ";" to it.
+    text = _REFERENCE.sub(_possible, text)
     text = _BARE_AMPERSAND.sub(lambda found: "&amp;" if found[1] else found[0], text)
     text = _MEDIA_DESCRIPTION.sub(r"\1caption\2", text)
     body = _DECLARATION.sub("", text, count=1).lstrip("\ufeff \t\r\n").encode()
