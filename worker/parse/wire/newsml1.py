@@ -181,8 +181,7 @@ def _set_lines(lines: list[Element], draft: Draft) -> None:
             facts.set_byline(draft, text_of(byline), _ORIGIN)
         draft.set_text("dateline", text_at(line, "DateLine").rstrip(" -–—"), _ORIGIN)
         facts.set_rights(draft, "", text_at(line, "CopyrightLine"), text_at(line, "RightsLine"), _ORIGIN)
-        for name in ("KeywordLine", "SlugLine"):
-            draft.set_terms("keywords", (text_of(word) for word in children(line, name)), _ORIGIN)
+        draft.set_terms("keywords", (text_of(word) for word in children(line, "KeywordLine")), _ORIGIN)
 
 
 def _set_metadata(component: Element | None, item: Element, draft: Draft) -> None:
@@ -204,6 +203,7 @@ def _set_metadata(component: Element | None, item: Element, draft: Draft) -> Non
         draft.set_terms("keywords", _properties(part, "Keyword"), _ORIGIN)
         draft.set_terms("places", (_place(place) for place in children(part, "Location")), _ORIGIN)
     facts.set_subjects(draft, subjects, _ORIGIN)
+    draft.set_terms("keywords", (text_of(slug) for slug in _own(item, "SlugLine")), _ORIGIN)
     _set_administration(item, draft)
 
 
