@@ -140,6 +140,19 @@ def test_thousands_of_nested_parts_are_refused() -> None:
     assert refused.code in ("nested_too_deep", "no_article")
 
 
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ("Content-Type: text/plain; " + 'charset*0="b"; ' * 500, None),
+        ("Content-Type: text/plain; " + 'a="b"; ' * 100_000, None),
+        ("Content-Type: multipart/mixed; " + 'boundary*0="b"; boundary*="x"; ' * 500, "no_article"),
+        ("Content-Transfer-Encoding: " + "base64 " * 100_000, None),
+    ],
+)
+def test_headers_that_python_cannot_read_cost_at_most_their_mail(headers: str, code: str | None) -> None:
+    assert [getattr(item, "code", None) for item in parse(mail(headers))] == [code]
+
+
 @given(st.binary(max_size=300), st.binary(max_size=300))
 def test_no_mail_breaks_the_parser(header: bytes, body: bytes) -> None:
     found = parse(b"From: a@b.example\nSubject: Kiln\nContent-Type: " + header + b"\n\n" + body)

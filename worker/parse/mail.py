@@ -11,6 +11,7 @@ import email
 import re
 from collections.abc import Iterator
 from email.message import Message
+from email.policy import Compat32
 
 import msgspec
 
@@ -21,7 +22,16 @@ from worker.model import Article, Document
 from worker.parse.draft import Draft
 from worker.parse.html import read_page
 from worker.parse.mail_body import Forwarded, find_forwarded, introduces_forward, sort_parts, unflow, without_frame
-from worker.parse.mail_headers import decode_bytes, header, read_sender, split_subject
+from worker.parse.mail_headers import (
+    HEADER_CHARACTERS,
+    HEADER_FAULTS,
+    decode_bytes,
+    header,
+    parameter,
+    read_sender,
+    said,
+    split_subject,
+)
 from worker.parse.plain_text import read_body, read_text
 from worker.parse.unpacking import member_of
 
@@ -34,7 +44,7 @@ _LENGTH_LINE = re.compile(rb"\A\s*\d{1,10}\s*\n")
 _WORD = re.compile(r"\w+")
 _LINK = re.compile(r"https?://\S+")
 _ONLINE = re.compile(
-    r"<a\b[^>]*?href\s*=\s*[\"']?(https?://[^\"'\s>]+)[^>]*>\s*(?:<[^>]+>\s*)*"
+    r"<a\b[^<>]{0,1000}?href\s{0,9}=\s{0,9}[\"']?(https?://[^\"'\s<>]{1,2000})[^<>]{0,1000}>\s{0,99}(?:<[^<>]{1,300}>\s{0,99}){0,5}"
     r"(?:read|view|open|online|im browser|lire|ver|leggi|lees)\b[^<]{0,40}(?:online|browser|web|lesen|ansehen|navigat)",
     re.IGNORECASE,
 )
@@ -66,12 +76,24 @@ def parse_mail(content: bytes, document: Document) -> Iterator[Article | Documen
             yield attached
 
 
+class _ShortHeaders(Compat32):
+    """Headers cut at a length: Python reads their parameters in quadratic time."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:HEADER_CHARACTERS]
+
+
 def read_message(content: bytes) -> Message:
     """The bytes of a mail -> the message; raises Rejected `nested_too_deep` where parts nest beyond reason."""
     try:
-        return email.message_from_bytes(_LENGTH_LINE.sub(b"", content).lstrip(b"\r\n\t \xef\xbb\xbf"))
+        return email.message_from_bytes(
+            _LENGTH_LINE.sub(b"", content).lstrip(b"\r\n\t \xef\xbb\xbf"), policy=_ShortHeaders()
+        )
     except RecursionError as error:
         raise Rejected("nested_too_deep", "parts of a mail in each other") from error
+    except HEADER_FAULTS as error:
+        raise Rejected("no_article", f"a mail with headers that cannot be read: {error}") from error
 
 
 def part_bytes(part: Message) -> bytes:
@@ -86,7 +108,7 @@ def part_bytes(part: Message) -> bytes:
 def part_text(part: Message) -> str:
     """A text part as text; empty where its bytes are none."""
     try:
-        return decode_bytes(part_bytes(part), part.get_content_charset())
+        return decode_bytes(part_bytes(part), said(part.get_content_charset))
     except Rejected:
         return ""
 
@@ -119,8 +141,8 @@ def _plain(part: Message) -> str:
     text = part_text(part)
     if part.get_content_type() == "text/enriched":
         return html_to_text(text)
-    if str(part.get_param("format", "")).lower() == "flowed":
-        text = unflow(text, delsp=str(part.get_param("delsp", "")).lower() == "yes")
+    if parameter(part, "format").lower() == "flowed":
+        text = unflow(text, delsp=parameter(part, "delsp").lower() == "yes")
     return text
 
 
@@ -202,13 +224,13 @@ def _attached(part: Message, number: int, document: Document) -> Document | None
         content = part_bytes(part)
     if len(content.strip()) < _ARTICLE_CHARACTERS:
         return None
-    name = part.get_filename() or f"part{number}"
+    name = said(part.get_filename) or f"part{number}"
     return msgspec.structs.replace(
         member_of(document, name),
         content=content,
         size_bytes=len(content),
         media_type=kind if kind != "application/octet-stream" else None,
-        encoding_declared=part.get_content_charset(),
+        encoding_declared=said(part.get_content_charset),
         http=None,
     )
 

@@ -7,6 +7,8 @@ from email.message import Message
 
 import msgspec
 
+from worker.parse.mail_headers import said
+
 _MOST_PARTS = 1_000
 """Parts of a mail that are looked at; the largest real ones have some dozens."""
 _QUOTE = re.compile(r"^> ?", re.MULTILINE)
@@ -30,6 +32,8 @@ _FRAME = re.compile(
 _FRAME_CHARACTERS = 400
 """A longer paragraph is text, even if it speaks of subscriptions."""
 _FRAME_WITHIN = 8
+_FORWARD_WITHIN = 2_000
+"""Lines in which a forwarded mail has to begin."""
 _BARE_LINK = re.compile(r"^[\[<(]*https?://\S+$")
 _RULE = re.compile(r"^[\W_]{3,}$")
 _FORWARD_MARK = re.compile(
@@ -82,7 +86,7 @@ def sort_parts(message: Message) -> Parts:
             parts.attached.append(part)
         elif isinstance(payload, list):
             waiting.extend(inner for inner in reversed(payload) if isinstance(inner, Message))
-        elif part.get_content_disposition() == "attachment" or part.get_filename():
+        elif said(part.get_content_disposition) == "attachment" or said(part.get_filename):
             parts.attached.append(part)
         elif kind == "text/html":
             parts.pages.append(part)
@@ -93,7 +97,7 @@ def sort_parts(message: Message) -> Parts:
 
 def find_forwarded(text: str) -> Forwarded | None:
     """The forwarded mail in a text, by the block of header lines that every program puts above it."""
-    lines = _QUOTE.sub("", text).split("\n")
+    lines = _QUOTE.sub("", text).split("\n", _FORWARD_WITHIN)
     for index, line in enumerate(lines):
         if not (found := _LABELLED.match(line)) or _LABELS.get(found[1].lower()) != "from":
             continue

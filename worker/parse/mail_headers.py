@@ -6,6 +6,7 @@ import base64
 import binascii
 import quopri
 import re
+from collections.abc import Callable
 from email.message import Message
 from email.utils import parseaddr
 
@@ -16,8 +17,10 @@ from worker.clean.people import is_agency, is_person_name
 from worker.clean.text import clean_line
 from worker.errors import Rejected
 
-_HEADER_CHARACTERS = 8_000
+HEADER_CHARACTERS = 8_000
 """What of a header is read: RFC 5322 allows lines of 998, subjects and senders in use are below 1,000."""
+HEADER_FAULTS = (TypeError, ValueError, LookupError, AttributeError)
+"""What Python's mail parser raises for headers it cannot read."""
 _ENCODED_WORD = re.compile(r"=\?([^?\s*]+)(?:\*[^?]*)?\?([bBqQ])\?([^?]*)\?=")
 _FORWARDED = re.compile(r"^\s*(?:fwd?|wg|tr|rv|i|vs|enc|doorst|vb|pd|转发|轉寄|転送)\s*:\s*", re.IGNORECASE)
 _ANSWERED = re.compile(r"^\s*(?:re|aw|sv|antw|odp|回复|回覆)\s*(?:\[\d+\])?\s*:\s*", re.IGNORECASE)
@@ -36,7 +39,20 @@ class Sender(msgspec.Struct, frozen=True):
 def header(message: Message, name: str) -> str:
     """The first header of a name as one clean line; empty where there is none."""
     raw = next((value for key, value in message.raw_items() if key.lower() == name.lower()), "")
-    return clean_line(decode_words(str(raw)[:_HEADER_CHARACTERS]))
+    return clean_line(decode_words(str(raw)[:HEADER_CHARACTERS]))
+
+
+def said(read: Callable[[], str | None]) -> str | None:
+    """What a part says of itself (`part.get_filename`), None where Python cannot read the header it is in."""
+    try:
+        return read()
+    except HEADER_FAULTS:
+        return None
+
+
+def parameter(part: Message, name: str) -> str:
+    """A parameter of the Content-Type; empty where there is none."""
+    return said(lambda: str(part.get_param(name, ""))) or ""
 
 
 def decode_words(raw: str) -> str:

@@ -11,7 +11,7 @@ from worker.errors import Rejected
 from worker.model import Article, Document, Http
 from worker.parse.html import parse_html
 from worker.parse.mail import part_bytes, read_message
-from worker.parse.mail_headers import header
+from worker.parse.mail_headers import header, parameter, said
 
 _MOST_PARTS = 2_000
 
@@ -29,7 +29,7 @@ def parse_mhtml(content: bytes, document: Document) -> Iterator[Article]:
     inner = msgspec.structs.replace(
         document,
         media_type="text/html",
-        encoding_declared=page.get_content_charset(),
+        encoding_declared=said(page.get_content_charset),
         http=Http(url=url, status=200) if known else document.http,
     )
     yield from parse_html(part_bytes(page), inner)
@@ -37,7 +37,7 @@ def parse_mhtml(content: bytes, document: Document) -> Iterator[Article]:
 
 def _page(message: Message) -> Message | None:
     """The part that `start` names, else the first page."""
-    start = str(message.get_param("start", "")).strip("<> ")
+    start = parameter(message, "start").strip("<> ")
     pages: list[Message] = []
     for number, part in enumerate(message.walk()):
         if number > _MOST_PARTS:
