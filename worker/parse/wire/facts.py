@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from worker.clean.dates import parse_date
+from worker.clean.people import BYLINE_PREFIX, parse_byline
 from worker.clean.text import clean_line
 from worker.errors import Rejected
 from worker.model import Article, Media, Person, Rights, Subject
@@ -34,6 +35,7 @@ _COMPANY = re.compile(
 _MEDIA_TYPES = frozenset(
     ["picture", "photo", "image", "video", "audio", "graphic", "animated", "animation", "icon", "still"]
 )
+_BYLINE_CHARACTERS = 100
 _NO_LIMIT = datetime(9000, 1, 1, tzinfo=UTC)
 _SHORTEST_CODE = 8
 
@@ -130,8 +132,9 @@ def finish_wire(draft: Draft, body: Body, origin: str, parser: str, member: Memb
 
     Raises Rejected `no_article` where there is neither headline nor body; a kill notice needs only a guid.
     """
-    _keep_people(draft)
     body = without_headline(body, draft.fields.get("headline"))
+    _set_byline_of_body(draft, body, origin)
+    _keep_people(draft)
     draft.set_text("body_text", body.text, origin)
     if body.html and body.text:
         draft.set("body_html", body.html, origin)
@@ -147,6 +150,16 @@ def finish_wire(draft: Draft, body: Body, origin: str, parser: str, member: Memb
 def refuse_media(kind: str) -> Rejected:
     """The refusal of a picture, video or other item that carries no article."""
     return Rejected("no_article", f"an item of type {kind[:60]}, no text")
+
+
+def _set_byline_of_body(draft: Draft, body: Body, origin: str) -> None:
+    """A first paragraph that is nothing but a byline names the authors, where no field does; it stays in the text."""
+    first = body.text.partition("\n\n")[0]
+    prefix = BYLINE_PREFIX.match(first)
+    if "byline" in draft.fields or prefix is None or len(first) > _BYLINE_CHARACTERS or first.endswith((".", "!", "?")):
+        return
+    if first[prefix.end() :][:1].isupper() and parse_byline(first).people:
+        set_byline(draft, first, origin)
 
 
 def _keep_people(draft: Draft) -> None:
