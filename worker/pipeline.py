@@ -37,9 +37,9 @@ RETRY_SECONDS = 5.0
 """How soon a source is pulled again where not the source but the state server or the spool failed."""
 SWEEP_BATCHES = 1000
 """Most batches one sweep rings for, per stage and lane."""
-ORPHAN_SECONDS = 86_400.0
+ORPHAN_SECONDS = 7 * 86_400.0
 """A spool object this old that no batch or letter holds was left by a crash between writing and receiving
-(a paused intake may hold one for hours)."""
+(a paused intake may hold one for days)."""
 STAGE_TASKS: dict[Stage, StageTask] = {RECEIVED: "parse", PARSED: "dedupe"}
 """Which task a batch in a stage waits for."""
 
