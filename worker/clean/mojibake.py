@@ -14,6 +14,9 @@ _SUSPECT = re.compile(
     "|[\u0102\u0106\u010e\u0110\u0139\u013d\u0143][^\x00-\x7f]"
     f"|[\u0420\u0421][{_AFTER_LEAD}\u0402-\u040f\u0452-\u045f]"
 )
+_MOST_CHARACTERS = 2_000_000
+"""Longer texts are left alone: ftfy takes a second for a million characters."""
+
 _OPTIONS = ftfy.TextFixerConfig(
     unescape_html=False,
     remove_terminal_escapes=False,
@@ -36,7 +39,7 @@ def repair_mojibake(text: str) -> str:
 
     A line is repaired as a whole or not at all, and only where the result is valid and no longer damaged.
     """
-    if text.isascii() or _SUSPECT.search(text) is None:
+    if text.isascii() or len(text) > _MOST_CHARACTERS or _SUSPECT.search(text) is None:
         return text
     return "\n".join(_repair_line(line) for line in text.split("\n"))
 
