@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import bz2
+import gc
 import gzip
 import io
 import lzma
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -110,6 +112,20 @@ def test_what_could_be_read_of_a_cut_file_is_kept(suffix: str) -> None:
 def test_a_bomb_is_stopped_long_before_its_end(suffix: str) -> None:
     bomb = COMPRESSIONS[suffix](bytes(8_000_000)) * 1000
     assert names(f"a.txt.{suffix}", bomb) == [(None, "expansion_limit")]
+
+
+def test_what_was_unpacked_of_a_bomb_is_let_go() -> None:
+    bombs = zipped({f"{number}.txt": bytes(12_000_000) for number in range(4)})
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        assert {code for _, code in names("a.zip", bombs)} == {"expansion_limit"}
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert held < 5_000_000
 
 
 def test_a_member_above_its_limit_costs_only_itself() -> None:

@@ -96,7 +96,9 @@ class MemberStream(io.RawIOBase):
             try:
                 piece = next(self._pieces, None)
             except Rejected as error:
-                self.problem = error
+                # A new one: the traceback would keep all that was unpacked so far in memory.
+                self.problem = Rejected(error.code, error.detail)
+                self._pieces = iter(())
                 break
             if piece is None:
                 break
