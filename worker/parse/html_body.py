@@ -24,10 +24,19 @@ from worker.parse.html_extractors import resiliparse_text, trafilatura_text
 
 _CHOSEN = 0.5
 """Chance from which on a block belongs to the article."""
+_PROMPTS = (
+    ("near_newsletter", "says_signup_only"),
+    ("near_share", "says_follow_only"),
+    ("near_related", "says_related_only"),
+    ("near_consent", "says_legal_only"),
+)
+"""Short blocks whose place and words say the same are prompts, however much like prose they look."""
 _HOPELESS = 0.002
 """Chance of a block that nothing is asked about."""
 _AGREED = 0.92
 """Overlap of words from which on two extractors agree: asking more of them then changes nothing."""
+_CLOSE = 0.03
+"""How much less like the others the own text may be and still win: it keeps paragraphs, links and lists."""
 _MOST_COMPARISONS = 300_000_000
 """Characters compared when looking for blocks in another extractor's text; beyond it only whole lines are."""
 _WORD = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]|[^\\W_]+")
@@ -53,11 +62,11 @@ def find_body(tree: lxml.html.HtmlElement, markup: str, title: str) -> Body | No
     agreement = _overlap(_bag(own), _bag(fast))
     if agreement > _AGREED:
         return _body(blocks, chances, "blocks", agreement)
-    others = {
-        "resi": fast,
-        "full": trafilatura_text(tree),
-        "prec": trafilatura_text(tree, precise=True),
-    }
+    full = trafilatura_text(tree)
+    agreement = _overlap(_bag(own), _bag(full))
+    if agreement > _AGREED:
+        return _body(blocks, chances, "blocks", agreement)
+    others = {"resi": fast, "full": full, "prec": trafilatura_text(tree, precise=True)}
     joint = _judge(_with_others(local, blocks, others), place, weights.JOINT_FIRST, weights.JOINT_SECOND)
     both = [(one + other) / 2 for one, other in zip(chances, joint, strict=True)]
     return _most_alike(blocks, {"blocks": chances, "blocks+others": both}, others)
@@ -70,7 +79,7 @@ def _judge(local: list[Evidence], place: Place, first: dict[str, float], second:
 
 
 def _chance(evidence: Evidence, table: dict[str, float]) -> float:
-    if not evidence:
+    if not evidence or any(place in evidence and words in evidence for place, words in _PROMPTS):
         return _HOPELESS
     weight_of = table.get
     score = table[weights.BIAS] + sum(weight_of(name, 0.0) * value for name, value in evidence.items())
@@ -92,15 +101,22 @@ def _with_others(local: list[Evidence], blocks: list[Block], others: dict[str, s
 
 
 def _most_alike(blocks: list[Block], judged: dict[str, list[float]], others: dict[str, str]) -> Body | None:
-    """Of all candidates the one whose words are most like those of the others."""
-    names = {"resi": "resiliparse", "full": "trafilatura", "prec": "trafilatura-precise"}
+    """Of all candidates the one whose words are most like those of the others.
+
+    Resiliparse only has a voice: it is fast, but never the best. Blocks win where it is close.
+    """
+    names = {"full": "trafilatura", "prec": "trafilatura-precise"}
     texts = {name: _text(blocks, chances) for name, chances in judged.items()} | others
     bags = {name: _bag(text) for name, text in texts.items() if text}
     if not bags:
         return None
     alike = {name: sum(_overlap(bag, bags[other]) for other in bags if other != name) for name, bag in bags.items()}
-    best = max(alike, key=lambda name: alike[name])
-    agreement = alike[best] / max(1, len(bags) - 1)
+    voices = max(1, len(bags) - 1)
+    eligible = [name for name in alike if name in judged or name in names]
+    if not eligible:
+        return None
+    best = max(eligible, key=lambda name: alike[name] / voices + (_CLOSE if name in judged else 0))
+    agreement = alike[best] / voices
     if best in judged:
         return _body(blocks, judged[best], best, agreement)
     paragraphs = "".join(f"<p>{escape(text)}</p>" for text in texts[best].split("\n\n"))

@@ -16,7 +16,9 @@ import msgspec
 from worker.clean.html import element_text
 from worker.clean.text import clean_line
 
-_SEPARATOR = re.compile(r"\s+(?:[|\-–—·•»«:/~]|::|<|>|\|\|)\s+|\s*[|｜»]\s*|(?<=\w)_(?=[^\W_]+$)")
+_SEPARATOR = re.compile(
+    r"\s+(?:[|\-–—·•»«›:/~]|::|<|>|\|\|)\s+|\s*[|｜»]\s*|(?<=\w)_(?=[^\W_]+$)|(?<=[\u3040-\u9fff！？])[-_](?=[\u3040-\u9fff]{2,8}$)"
+)
 _WORD = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]|[^\\W_]+")
 _KICKER = re.compile(
     r"kicker|over-?line|eyebrow|top-?line|dachzeile|spitzmarke|rubri|flag|badge|categor|section|label|offscreen|sr-only|"
@@ -72,22 +74,50 @@ def choose_headline(said: Said, headings: Iterable[Heading]) -> tuple[str, str] 
     references = [text for text in (title, shared, data) if text and not _is_site(text, sites)]
     heading = _visible(headings, references, sites)
     if heading is not None:
-        text = heading.text
-        if (
-            shared
-            and not alike(shared, text)
-            and _same(text, title)
-            and not _cut(shared)
-            and not _is_site(shared, sites)
-        ):
+        if _is_plain(shared, sites) and _prefer_shared(heading.text, title, shared, data):
             return shared, "og"
-        return text, "h1" if heading.level == 1 else "heading"
+        return _without_kicker(heading.text, [title, shared, data]), "h1" if heading.level == 1 else "heading"
     for text, origin in ((shared, "og"), (data, "json-ld"), (title, "title")):
-        if text and not _cut(text) and not _is_site(text, sites):
+        if _is_plain(text, sites):
             return text, origin
     rest = [(text, origin) for text, origin in ((title, "title"), (shared, "og"), (data, "json-ld")) if text]
     first = next((one for one in headings if one.level == 1), None)
     return next(iter(rest), None) or ((first.text, "h1") if first else None)
+
+
+def _prefer_shared(heading: str, title: str, shared: str, data: str) -> bool:
+    """Whether og:title is the editors' headline.
+
+    It is where the visible heading only repeats the title element, which is made for search engines; and
+    where it is the heading behind a kicker, just as JSON-LD has it.
+    """
+    if alike(shared, heading):
+        return False
+    if alike(shared, data) and ":" in shared:
+        _, _, rest = shared.partition(":")
+        if alike(rest, heading):
+            return True
+    return not alike(shared, title) and _key(title).startswith(_key(heading))
+
+
+def _without_kicker(heading: str, references: list[str]) -> str:
+    """The heading without a kicker that runs into it: what two others say, where the heading ends with just that."""
+    shown = _key(heading)
+    for reference in references:
+        said = _key(reference)
+        agreed = sum(said == _key(other) for other in references) > 1
+        if (
+            agreed
+            and len(said) > 12
+            and (shown.endswith(said) and (shown != said or reference.count(":") > heading.count(":")))
+        ):
+            return reference
+    return heading
+
+
+def _is_plain(text: str, sites: list[str]) -> bool:
+    """Whether a text is a headline by its look: there, not cut, not the site's name."""
+    return bool(text) and not text.rstrip().endswith(_ELLIPSIS) and not _is_site(text, sites)
 
 
 def strip_site(text: str, sites: Iterable[str], headings: Iterable[Heading] = ()) -> str:
@@ -172,10 +202,6 @@ def _same(left: str, right: str) -> bool:
     return bool(one and other) and (
         one == other or (min(len(one), len(other)) > 12 and SequenceMatcher(None, one, other).ratio() > 0.93)
     )
-
-
-def _cut(text: str) -> bool:
-    return text.rstrip().endswith(_ELLIPSIS)
 
 
 def _key(text: str) -> str:

@@ -1,0 +1,77 @@
+"""Which blocks of a page are its article."""
+
+from __future__ import annotations
+
+import lxml.html
+
+from worker.parse.html_blocks import read_blocks
+from worker.parse.html_body import find_body
+from worker.parse.html_words import PHRASES, PLACES, read_table
+
+PARAGRAPHS = (
+    "The kiln of the upper village was lit again on Saturday after a pause of thirty years, and half the valley came.",
+    "Potters from four countries, among them two masters, had sent their work to be fired in it over the winter.",
+    "The fire burned for three days and two nights, and the mayor said that he had never seen such a crowd before.",
+    "Wood for the fire came from the forest above the village, where a storm had felled more trees than could be sold.",
+    "An old man who had worked at the kiln as a boy was asked to lay the first log, and he did so without a word.",
+    "Much of what was fired will be shown in the town hall until August; some of it, the mayor hopes, will be bought.",
+    "Money is needed for the roof, which lets in the rain, and for the path, which the buses of the guests destroyed.",
+    "The next firing is planned for spring, when the road to the village will be open to buses again, she said.",
+)
+PAGE = f"""<html><head><title>Kiln is lit again</title></head><body>
+<nav><ul><li><a href="/">Home</a></li><li><a href="/sport">Sport</a></li><li><a href="/life">Life</a></li></ul></nav>
+<article class="article"><h1>Kiln is lit again</h1><div class="article-body">
+<p>{PARAGRAPHS[0]}</p><figure><figcaption class="caption">The kiln. Photo: Ann Roe</figcaption></figure>
+<p>{PARAGRAPHS[1]} <a href="/more">More work</a> came later.</p><p>{PARAGRAPHS[2]}</p>
+<div class="newsletter-signup"><p>Sign up for our newsletter and get it every morning.</p></div>
+{"".join(f"<p>{text}</p>" for text in PARAGRAPHS[3:])}</div></article>
+<aside class="related"><h3>Related</h3><ul><li><a href="/a">Market is back in the lower village</a></li></ul></aside>
+<section class="comments"><div class="comment"><p>What a great story, thanks!</p></div></section>
+<footer><p>© 2025 Valley Post. All rights reserved.</p></footer></body></html>"""
+
+
+def body_of(markup: str) -> str:
+    found = find_body(lxml.html.document_fromstring(markup), markup, "Kiln is lit again")
+    return found.text if found else ""
+
+
+def test_paragraphs_come_whole_and_in_order() -> None:
+    text = body_of(PAGE)
+    places = [text.find(paragraph) for paragraph in PARAGRAPHS]
+    assert -1 not in places
+    assert places == sorted(places)
+    assert "More work came later." in text
+
+
+def test_what_stands_around_the_article_is_left_out() -> None:
+    text = body_of(PAGE)
+    for noise in ("newsletter", "Photo: Ann Roe", "Market is back", "great story", "rights reserved", "Sport"):
+        assert noise not in text
+
+
+def test_a_page_without_text_has_no_body() -> None:
+    assert body_of("<html><body><script>var a = 1</script></body></html>") == ""
+
+
+def test_the_markup_keeps_links_and_lists() -> None:
+    markup = PAGE.replace(
+        "</article>", f"<ul><li>{PARAGRAPHS[0]} First.</li><li>{PARAGRAPHS[1]} Second.</li></ul></article>"
+    )
+    found = find_body(lxml.html.document_fromstring(markup), markup, "Kiln is lit again")
+    assert found is not None
+    assert 'href="/more"' in found.markup
+    assert found.markup.count("<ul>") == found.markup.count("</ul>")
+
+
+def test_blocks_know_links_line_breaks_and_skipped_elements() -> None:
+    tree = lxml.html.document_fromstring(
+        "<body><div>One <a href='/x'>two</a><br>three<script>no()</script> four<p>Five</p>six</div></body>"
+    )
+    blocks = [(block.text, block.link_characters, block.whole) for block in read_blocks(tree)]
+    assert blocks == [("One two\nthree four", 3, False), ("Five", 0, True), ("six", 0, False)]
+
+
+def test_every_table_of_words_compiles_to_named_alternatives() -> None:
+    for table in (PLACES, PHRASES):
+        read = read_table(table)
+        assert all(name.islower() and words and "||" not in words for name, words in read.items())

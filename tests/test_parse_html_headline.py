@@ -1,0 +1,71 @@
+"""Which of the things a page says is its headline."""
+
+from __future__ import annotations
+
+import lxml.html
+import pytest
+
+from worker.parse.html_headline import Heading, Said, choose_headline, read_headings, strip_site
+
+
+def chosen(said: Said, *headings: Heading) -> str | None:
+    found = choose_headline(said, headings)
+    return found[0] if found else None
+
+
+def h(text: str, level: int = 1) -> Heading:
+    return Heading(level, text, named=False)
+
+
+def test_a_heading_wins_over_a_search_title_that_is_shared_too() -> None:
+    said = Said(
+        title="Kiln opening times 2025 | Valley Post", shared=("Kiln opening times 2025",), sites=("Valley Post",)
+    )
+    assert chosen(said, h("When the kiln is open in 2025")) == "When the kiln is open in 2025"
+
+
+def test_the_shared_title_wins_where_the_heading_only_repeats_the_title_element() -> None:
+    said = Said(title="Kiln: fire lit again in upper village", shared=("After thirty years, fire in the village",))
+    assert chosen(said, h("Kiln: fire lit again in upper village")) == "After thirty years, fire in the village"
+
+
+def test_a_heading_that_is_the_site_is_passed_over() -> None:
+    said = Said(title="Kiln is lit again - Valley Post", sites=("Valley Post",))
+    assert chosen(said, h("Valley Post"), h("Kiln is lit again", 2)) == "Kiln is lit again"
+
+
+def test_a_cut_title_never_wins() -> None:
+    said = Said(title="The kiln of the upper village was ...", shared=("The kiln of the upper village was …",))
+    assert (
+        chosen(said, h("The kiln of the upper village was lit again")) == "The kiln of the upper village was lit again"
+    )
+
+
+def test_a_kicker_that_runs_into_the_heading_is_dropped_when_two_others_agree() -> None:
+    said = Said(title="Kiln is lit again after years", shared=("Kiln is lit again after years",))
+    assert chosen(said, h("Village life Kiln is lit again after years")) == "Kiln is lit again after years"
+
+
+def test_nothing_said_gives_nothing() -> None:
+    assert chosen(Said()) is None
+
+
+def test_a_kicker_element_is_no_part_of_the_heading() -> None:
+    tree = lxml.html.fromstring(
+        "<body><h1><span class='kicker'>Village:</span> <span>Kiln is lit again</span></h1></body>"
+    )
+    assert [heading.text for heading in read_headings(tree)] == ["Kiln is lit again"]
+
+
+@pytest.mark.parametrize(
+    ("title", "sites", "expected"),
+    [
+        ("Kiln is lit again | Valley Post", [], "Kiln is lit again"),
+        ("Valley Post: Kiln is lit", ["Valley Post"], "Valley Post: Kiln is lit"),
+        ("Valley Post » Kiln is lit again", ["Valley Post"], "Kiln is lit again"),
+        ("Kiln is lit again - valleypost.example", ["valleypost.example"], "Kiln is lit again"),
+        ("Fire - and what comes after it", [], "Fire - and what comes after it"),
+    ],
+)
+def test_strips_a_site_by_evidence_only(title: str, sites: list[str], expected: str) -> None:
+    assert strip_site(title, sites) == expected
