@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 import lxml.html
+from htmldate import find_date
 from lxml import etree
-from trafilatura.metadata import extract_metadata
+from trafilatura.metadata import extract_author
 
 from worker.clean.encoding import decode
 from worker.clean.html import element_text, refuse_deep_nesting, sanitize
@@ -60,11 +61,6 @@ _AUTHOR = (
     "sailthru.author",
     "byl",
 )
-_DATE_SEARCH = {
-    "extensive_search": False,
-    "original_date": True,
-    "outputformat": "%Y-%m-%d",
-}
 _DISAGREEMENT = 0.6
 """Mean overlap of words with other extractors below which the body is doubtful."""
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -190,12 +186,14 @@ def _set_visible_facts(draft: Draft, tree: lxml.html.HtmlElement, found: Metadat
         for names in visible_names(tree):
             if draft.set_authors(without_sites(names, site_names(found)), "byline"):
                 break
-    if "authors" in draft.fields and "published_at" in draft.fields:
+    if "authors" not in draft.fields:
+        names = without_sites((extract_author(tree) or "").split(";"), site_names(found))
+        draft.set_authors(names if all(map(is_person_name, names)) else (), "text")
+    if "published_at" in draft.fields:
         return
-    visible = extract_metadata(tree, default_url=draft.fields.get("url"), date_config=_DATE_SEARCH)
-    names = without_sites((visible.author or "").split(";"), site_names(found))
-    draft.set_authors(names if all(map(is_person_name, names)) else (), "text")
-    if draft.set_published(visible.date, "text"):
+    # The cheap search only: the extensive one takes any number that looks like a date.
+    day = find_date(tree, extensive_search=False, original_date=True, url=draft.fields.get("url"))
+    if draft.set_published(day, "text"):
         draft.warn("date_from_page_text")
 
 
