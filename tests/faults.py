@@ -196,6 +196,8 @@ def run_faults(directory: Path, documents: int, kills: int, server_kills: int, s
             fed = due
             time.sleep(run.random.uniform(0.3, 1.7) * seconds_between)
             while run.kill_one(("server",) if kind == "server" else ("pull", "parse", "beat", "store")) is None:
+                if run.process is None or run.process.poll() is not None:
+                    raise RuntimeError(f"copydesk run has ended by itself; see {run.directory / 'run.log'}")
                 time.sleep(0.05)
         run.feed(documents - fed, fed)
         under_fire = time.monotonic() - started

@@ -152,7 +152,7 @@ def test_what_cannot_be_parsed_keeps_its_code_and_its_bytes(tmp_path: Path) -> N
         "noise.txt": bytes((n * n * 31 + n // 7) % 256 for n in range(4000)),
         "nul.txt": b"Headline\n\nBody with a \x00 byte in the middle of its words.\n" * 5,
         "broken.json": b'{"headline": "cut o',
-        "mail.eml": b"From: a@example.org\r\nTo: b@example.org\r\nSubject: Hi\r\nMIME-Version: 1.0\r\n\r\nBody\r\n",
+        "paper.pdf": b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\n",
         "large.txt": b"Large\n\n" + b"word " * 300_000,
     }
     for name, content in contents.items():
@@ -171,7 +171,7 @@ def test_what_cannot_be_parsed_keeps_its_code_and_its_bytes(tmp_path: Path) -> N
         "noise.txt": "binary_content",
         "nul.txt": "binary_content",
         "broken.json": "malformed_json",
-        "mail.eml": "unsupported_format",
+        "paper.pdf": "unsupported_format",
         "large.txt": "too_large",
     }
     for name, row in letters.items():
