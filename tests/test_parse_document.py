@@ -152,3 +152,15 @@ def test_bytes_speak_first_then_the_declaration_then_the_name(
     content: bytes, declared: str | None, name: str | None, expected: str
 ) -> None:
     assert detect_media_type(content, declared, name) == expected
+
+
+def test_a_tag_with_too_many_attributes_is_refused_and_a_long_value_is_not() -> None:
+    attributes = " ".join(f"a{number}='x'" for number in range(200_000))
+    (refused,) = parse_document(document("a.html"), f"<html><body {attributes}><p>Text</p></body></html>".encode())
+    assert isinstance(refused, Refusal)
+    assert refused.code == "too_large"
+    picture = f"<img src='data:image/png;base64,{'QUJD' * 50_000}'>"
+    text = "The ferry stays in port until the storm has passed, the harbour office said. " * 8
+    page = f"<html><head><title>Ferry stays in port</title></head><body>{picture}<p>{text}</p></body></html>"
+    (article,) = parse_document(document("a.html"), page.encode())
+    assert isinstance(article, Article)
