@@ -55,8 +55,7 @@ class Report:
 def reconcile(desk: Desk, sink: Sink) -> Report:
     """Audit everything; cost grows with the records of the memory window (about 100,000 a second)."""
     counters = desk.counters
-    # In flight is read twice around the sum: work that goes on meanwhile must not look like an imbalance.
-    totals, in_flight = _steady(desk)
+    totals, in_flight = counters.balance()
     problems = []
     unaccounted = imbalance(totals, in_flight)
     if unaccounted:
@@ -97,19 +96,6 @@ def reconcile(desk: Desk, sink: Sink) -> Report:
         sink_records=sink.count(),
         problems=problems,
     )
-
-
-def _steady(desk: Desk) -> tuple[dict[str, int], int]:
-    """Totals and in flight of one instant: both in one transaction."""
-    with desk.redis.pipeline(transaction=True) as pipe:
-        pipe.hgetall(desk.keys.name("counts", "total"))
-        pipe.hgetall(desk.keys.name("in_flight"))
-        counts, in_flight = pipe.execute()
-    totals: dict[str, int] = dict.fromkeys(("received", "members", *VERDICTS), 0)
-    for field, value in counts.items():
-        counter = field.decode().rpartition("|")[2]
-        totals[counter] = totals.get(counter, 0) + int(value)
-    return totals, sum(int(value) for value in in_flight.values())
 
 
 def _documents_in_batches(desk: Desk) -> int:

@@ -18,7 +18,7 @@ LATE_SECONDS = 30.0
 def snapshot(desk: Desk) -> dict[str, Any]:
     """Counters, stages, storage queue, rates, sources in trouble, letters, and why pulling pauses."""
     counters = desk.counters
-    totals, in_flight = counters.totals(), counters.in_flight()
+    totals, in_flight = counters.balance()
     queue = StorageQueue(desk.redis, desk.keys, desk.settings.store.group)
     paused: Any = desk.redis.hgetall(desk.keys.name("paused"))
     sources = desk.sources.all()

@@ -51,11 +51,19 @@ class Counters:
 
     def totals(self) -> dict[str, int]:
         """Documents by counter, over all sources since the beginning."""
+        return self.balance()[0]
+
+    def balance(self) -> tuple[dict[str, int], int]:
+        """Totals by counter, and documents in flight, of one instant: work that goes on is no imbalance."""
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hgetall(self._keys.name("counts", "total"))
+            pipe.hgetall(self._keys.name("in_flight"))
+            counts, in_flight = pipe.execute()
         totals = dict.fromkeys(COUNTERS, 0)
-        for row in self.by_source().values():
-            for counter, value in row.items():
-                totals[counter] = totals.get(counter, 0) + value
-        return totals
+        for field, value in counts.items():
+            counter = field.decode().rpartition("|")[2]
+            totals[counter] = totals.get(counter, 0) + int(value)
+        return totals, sum(int(value) for value in in_flight.values())
 
     def in_flight(self) -> int:
         """Documents received and not yet settled."""
