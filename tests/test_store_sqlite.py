@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -21,6 +22,7 @@ from worker.model import (
     Record,
     Rights,
     SeenIn,
+    Sighting,
     Subject,
     encode,
 )
@@ -349,3 +351,28 @@ def test_a_directory_that_cannot_be_made_is_a_sink_error(tmp_path: Path) -> None
     (tmp_path / "file").touch()
     with pytest.raises(SinkError, match=r"records\.db"):
         open_sink(f"sqlite:///{tmp_path / 'file' / 'records.db'}")
+
+
+def near_copy(record_id: str, **fields: object) -> Record:
+    return record(record_id, family_id="head", relation="rewrite", similarity=0.97, matched_id="head", **fields)
+
+
+def test_near_copies_are_kept_beside_their_head(sink: Sink) -> None:
+    seen = SeenIn(source_id="courier", url="https://courier.example/1", at=NOON)
+    later, earlier = near_copy("c1", received_at=NOON + timedelta(hours=1)), near_copy("c2")
+    result = sink.write(
+        [entry(record("head")), *(entry(Sighting(id="head", seen_in=seen, copy=copy)) for copy in (later, earlier))]
+    )
+    assert (result.records, result.sightings) == (1, 2)
+    assert sink.copies("head", 10) == [earlier, later]
+    assert sink.copies("c1", 10) == [later]
+    assert sink.count() == 1
+
+
+def test_a_copy_that_is_published_is_no_copy_any_more(sink: Sink) -> None:
+    told = entry(Sighting(id="head", seen_in=SeenIn(source_id="courier", url=None, at=NOON), copy=near_copy("c1")))
+    sink.write([entry(record("head")), told])
+    sink.write([entry(record("c1"))])
+    assert sink.copies("head", 10) == []
+    sink.write([told])
+    assert sink.copies("head", 10) == []

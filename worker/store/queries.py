@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, or_, select
 
-from worker.model import Record
+from worker.model import Record, decode_record
 from worker.store.sink import StoredRecord
-from worker.store.tables import current_records, record_from, records, seen_in
+from worker.store.tables import copies, current_records, record_from, records, seen_in
 
 KEYS_PER_QUERY = 500
 """Bound on the parameters of one statement: SQLite before 3.32 takes 999."""
@@ -68,6 +68,14 @@ def find(connection: Connection, text: str, limit: int) -> list[Record]:
     superseded = select(newer.c.id).where(newer.c.id == records.c.id, newer.c.version > records.c.version).exists()
     query = select(records).where(records.c.id.in_(named), ~superseded).order_by(records.c.id)
     return [stored.record for stored in _records(connection, query)]
+
+
+def kept_copies(connection: Connection, record_id: str, limit: int) -> list[Record]:
+    """Near copies kept beside a record, earliest received first; or the one copy of that id."""
+    query = select(copies.c.record).where(or_(copies.c.head_id == record_id, copies.c.id == record_id))
+    received = func.json_extract(copies.c.record, "$.received_at")
+    rows = connection.execute(query.order_by(received, copies.c.id).limit(limit)).scalars()
+    return [decode_record(row) for row in rows]
 
 
 def chunks(values: Iterable[tuple[str, int]]) -> Iterator[list[tuple[str, int]]]:

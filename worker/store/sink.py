@@ -87,6 +87,13 @@ class Sink(Protocol):
         """
         ...
 
+    def copies(self, record_id: str, limit: int) -> list[Record]:
+        """Near copies that were not published but kept beside the record `record_id`, earliest received first.
+
+        Where `record_id` is itself a kept copy's id, that copy alone.
+        """
+        ...
+
     def close(self) -> None:
         """Give back connections and files; the sink cannot be used afterwards."""
         ...

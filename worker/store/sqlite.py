@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, delete, event, exists, make_url
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -28,6 +28,8 @@ from worker.store.tables import (
     CURRENT_RECORDS,
     STORE_VERSION,
     UPSERTED,
+    copies,
+    copy_row,
     metadata,
     record_row,
     records,
@@ -48,6 +50,13 @@ _UPSERT = _insert.on_conflict_do_update(
     index_elements=["id", "version"], set_={name: _insert.excluded[name] for name in UPSERTED}
 )
 _ADD_SEEN = insert(seen_in).on_conflict_do_nothing()
+_ADD_COPY = insert(copies).on_conflict_do_nothing()
+# What is published is no longer only a copy, whichever of the two is written again later.
+_DROP_PUBLISHED = (
+    delete(copies)
+    .where(copies.c.id == bindparam("published"))
+    .where(exists().where(records.c.id == bindparam("published")))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +124,10 @@ class SqliteSink:
         """Records named by an id, the beginning of one, or a URL."""
         return self._read(lambda connection: queries.find(connection, text, limit))
 
+    def copies(self, record_id: str, limit: int) -> list[Record]:
+        """Near copies kept beside a record, earliest first; or the one copy of that id."""
+        return self._read(lambda connection: queries.kept_copies(connection, record_id, limit))
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
@@ -139,13 +152,20 @@ class SqliteSink:
         now = datetime.now(UTC)
         articles = [item.value for item in work if isinstance(item.value, Record)]
         rows = [record_row(record, now) for record in articles]
+        sightings = [item.value for item in work if isinstance(item.value, Sighting)]
         seen = [seen_row(record.id, place) for record in articles for place in record.seen_in]
-        seen += [seen_row(item.value.id, item.value.seen_in) for item in work if isinstance(item.value, Sighting)]
+        seen += [seen_row(sighting.id, sighting.seen_in) for sighting in sightings]
+        kept = [copy_row(sighting.id, sighting.copy) for sighting in sightings if sighting.copy]
+        named = {row["id"] for row in rows} | {row["id"] for row in kept}
         with self._engine.begin() as connection:
             if rows:
                 connection.execute(_UPSERT, rows)
             if seen:
                 connection.execute(_ADD_SEEN, seen)
+            if kept:
+                connection.execute(_ADD_COPY, kept)
+            if named:
+                connection.execute(_DROP_PUBLISHED, [{"published": name} for name in sorted(named)])
 
     def _read(self, ask: Callable[[Connection], _Answer]) -> _Answer:
         try:

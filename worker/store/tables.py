@@ -113,6 +113,23 @@ seen_in = Table(
     Column("at", Text, nullable=False),
 )
 
+copies = Table(
+    "copies",
+    metadata,
+    Column("id", Text, primary_key=True, comment="the id the copy would have as a record of its own"),
+    Column("head_id", Text, nullable=False, comment="the record it was recognised as a copy of"),
+    Column("relation", Text),
+    Column("similarity", Float),
+    Column("source_id", Text, nullable=False),
+    Column("url", Text),
+    Column("published_at", Text),
+    Column("word_count", Integer, nullable=False),
+    Column("record", Text, nullable=False, comment="the copy as JSON, as it would have been published"),
+    Index("copies_by_head", "head_id"),
+    Index("copies_by_url", "url"),
+)
+"""Near copies that were not published: nothing is lost by a wrong verdict."""
+
 current_records = records.to_metadata(MetaData(), name="current_records")
 """The view of the highest version of each id, without withdrawn records."""
 
@@ -154,6 +171,21 @@ def seen_row(record_id: str, seen: SeenIn) -> dict[str, Any]:
         "url": seen.url,
         "origin": seen.origin,
         "at": time_text(seen.at),
+    }
+
+
+def copy_row(head_id: str, record: Record) -> dict[str, Any]:
+    """A near copy of the record `head_id` as a row of `copies`."""
+    return {
+        "id": record.id,
+        "head_id": head_id,
+        "relation": record.relation,
+        "similarity": record.similarity,
+        "source_id": record.source_id,
+        "url": record.canonical_url or record.url,
+        "published_at": time_text(record.published_at) if record.published_at else None,
+        "word_count": record.word_count,
+        "record": _encoder.encode(record).decode(),
     }
 
 
