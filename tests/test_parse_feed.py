@@ -192,3 +192,25 @@ def test_references_to_no_character_cost_nothing_else(reference: str) -> None:
     assert isinstance(found[0], Article)
     assert (found[0].headline or "").startswith("Bridge")
     assert "On Monday." in found[0].body_text
+
+
+def test_a_guid_that_is_a_mere_name_is_no_link() -> None:
+    (found,) = rss("<item><title>Bridge</title><guid>4e16-b350</guid></item>")
+    assert isinstance(found, Article)
+    assert (found.guid, found.url, found.identity_guid) == ("4e16-b350", None, True)
+    assert url_of(rss("<item><title>Bridge</title><guid>/n/bridge</guid></item>")) == "https://valley.example/n/bridge"
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("<![CDATA[<svg><title>A map of the valley</title><circle r='1'/></svg>]]>", "A map of the valley"),
+        ("<![CDATA[<svg><title>Map</title></svg><p>The bridge is open.</p>]]>", "The bridge is open."),
+        ("<![CDATA[<![CDATA[The bridge is <b>open</b>.]]>]]>", "The bridge is open."),
+        ("&lt;![CDATA[The bridge &lt;b&gt;is&lt;/b&gt; open.]]&gt;", "The bridge is open."),
+    ],
+)
+def test_drawings_and_nested_sections_do_not_cost_the_text(markup: str, text: str) -> None:
+    (found,) = rss(f"<item><title>Bridge</title><description>{markup}</description></item>")
+    assert isinstance(found, Article)
+    assert found.body_text == text

@@ -75,6 +75,10 @@ _AMP_PATH = re.compile(r"(/[^/]*[\d-][^/]*)/amp/?$")
 
 _AMP_QUERY = frozenset(("amp", "amp=1", "amp=true", "outputtype=amp"))
 _SESSION = re.compile(r";jsessionid=[^/?#;]*", re.IGNORECASE)
+_SETTLED = re.compile(r"https?://[a-z\d-]+(?:\.[a-z\d-]+)+(?:/(?!amp(?:/|$))[A-Za-z\d_-][\w.~-]*)+/?", re.ASCII)
+"""An address of a host and plain path: nothing in it can be written another way. Most addresses are such."""
+_CACHE_HOST = re.compile(r"https?://[\w.-]*(?:ampproject\.org|(?:google|bing)\.)", re.ASCII)
+
 _MAX_LENGTH = 8_192
 """Characters; longer ones are data in disguise (servers refuse them from about here on)."""
 
@@ -84,6 +88,8 @@ def absolute_url(url: str | None, base: str | None = None) -> str | None:
     text = "".join((url or "").split("\n")).strip()
     if not text or len(text) > _MAX_LENGTH:
         return None
+    if _SETTLED.fullmatch(text):
+        return text
     try:
         joined = safe_url_string(urljoin(base or "", text))
         parts = urlsplit(joined)
@@ -102,6 +108,8 @@ def canonical_url(url: str | None, base: str | None = None) -> str | None:
     absolute = absolute_url(url, base)
     if absolute is None:
         return None
+    if _is_settled(absolute):
+        return absolute
     try:
         parts = urlsplit(canonicalize_url(_page_itself(absolute)))
         host, port = (parts.hostname or "").rstrip("."), parts.port
@@ -139,8 +147,15 @@ def _without_tracking(url: str) -> str:
     return url_query_cleaner(url, tracking, remove=True, unique=False) if tracking else url
 
 
+def _is_settled(url: str) -> bool:
+    """Whether an absolute address is canonical as it is, told by its look alone."""
+    return _SETTLED.fullmatch(url) is not None and _CACHE_HOST.match(url) is None
+
+
 def _settle(url: str) -> str | None:
     """Repeat until nothing changes: escapes that decode to escapes take more than one pass."""
+    if _is_settled(url):
+        return url
     for _ in range(5):
         try:
             again = canonicalize_url(_page_itself(url))

@@ -18,6 +18,7 @@ from worker.parse.detect import refuse_entities
 from worker.parse.draft import Draft
 from worker.parse.entries import EntrySet, FeedFacts
 from worker.parse.feed_entry import plain, read_entry
+from worker.parse.feed_fast import merge, read_large
 
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _XML_TAG = re.compile(r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<(/?)[A-Za-z_][^<>]*?(/?)>", re.DOTALL)
@@ -32,6 +33,9 @@ _PREFIXED_ITEM = re.compile(r"<([A-Za-z][\w-]{0,20}):(?:item|entry)[\s>]")
 # feedparser would take the caption of a picture for the content of the entry.
 # (attributes go, for of an element it does not know it keeps these instead of the text).
 _MEDIA_DESCRIPTION = re.compile(r"(</?media:)description(?:\s[^<>]*?)?(/?>)")
+# Sections inside sections, which XML does not know: their marks would swallow the text after them.
+_NESTED_CDATA = re.compile(r"&lt;!\[CDATA\[|(?<=<!\[CDATA\[)\s*<!\[CDATA\[|(?<=\]\]>)\s*\]\]>|\]\]&gt;")
+_OPENING_TAG = re.compile(r"<(\w[^<>]*)>")
 _SURROGATES = range(0xD800, 0xE000)
 _MAX_DEPTH = 500
 """Open elements inside each other; feedparser keeps them on a list and grows slow far above this."""
@@ -46,11 +50,7 @@ def parse_feed(content: bytes, document: Document) -> Iterator[Article | Refusal
     decoded = decode(content, document.encoding_declared)
     text = _UNREADABLE.sub("", decoded.text)
     _refuse_hostile(text)
-    parsed = _feedparser(text, document)
-    if not parsed.entries and (prefix := _PREFIXED_ITEM.search(text)):
-        # Elements whose prefix is declared nowhere: without it they are what they are called.
-        parsed = _feedparser(re.sub(rf"(</?){prefix[1]}:", r"\1", text), document)
-    entries = list(parsed.entries)
+    parsed, entries = _read(_prepared(text), document)
     if not entries and _ITEM.search(text) is None and not parsed.get("version") and not parsed.feed:
         raise Rejected(
             "malformed_feed",
@@ -63,7 +63,7 @@ def parse_feed(content: bytes, document: Document) -> Iterator[Article | Refusal
     )
     names = [(entry.get("id") or None, entry.get("link") or None) for entry in entries]
     doubts = ("feed_not_well_formed",) if parsed.get("bozo") else ()
-    feed = {**parsed.feed, "is_atom": str(parsed.get("version")).startswith("atom")}
+    feed = _feed_of(parsed)
 
     def read(index: int, draft: Draft) -> Article:
         draft.encoding = decoded.encoding
@@ -72,6 +72,41 @@ def parse_feed(content: bytes, document: Document) -> Iterator[Article | Refusal
 
     for item in EntrySet(document, "application/feed+xml", "feed", facts, names).read(read):
         yield msgspec.structs.replace(item, warnings=item.warnings + doubts) if isinstance(item, Article) else item
+
+
+def _read(text: str, document: Document) -> tuple[Any, list[Any]]:
+    """What feedparser says of a feed, and its entries: of a large plain one it reads only some itself."""
+    large = read_large(text, document.http.url if document.http else None, document.received_at)
+    if large is not None:
+        parsed = _feedparser(large.skeleton, document)
+        feed = _feed_of(parsed)
+        entries = merge(
+            large,
+            parsed.entries,
+            lambda ours, theirs: _article(ours, feed, document) == _article(theirs, feed, document),
+        )
+        if entries is not None:
+            return parsed, entries
+    parsed = _feedparser(text, document)
+    if not parsed.entries and (prefix := _PREFIXED_ITEM.search(text)):
+        # Elements whose prefix is declared nowhere: without it they are what they are called.
+        parsed = _feedparser(re.sub(rf"(</?){prefix[1]}:", r"\1", text), document)
+    return parsed, list(parsed.entries)
+
+
+def _feed_of(parsed: Any) -> dict[str, Any]:
+    """A feed's own facts as its entries need them."""
+    return {**parsed.feed, "is_atom": str(parsed.get("version")).startswith("atom")}
+
+
+def _article(entry: Any, feed: Any, document: Document) -> Article | str:
+    """What an entry gives, to be compared: an article (attributes of its markup sorted), or a refusal's code."""
+    try:
+        article = read_entry(entry, feed, Draft(document, "application/feed+xml"))
+    except Rejected as error:
+        return error.code
+    markup = _OPENING_TAG.sub(lambda tag: " ".join(sorted(tag[1].split())), article.body_html or "")
+    return msgspec.structs.replace(article, body_html=markup)
 
 
 def _possible(reference: re.Match[str]) -> str:
@@ -93,18 +128,24 @@ def _refuse_hostile(text: str) -> None:
             raise Rejected("too_large", f"elements nest deeper than {_MAX_DEPTH}")
 
 
+def _prepared(text: str) -> str:
+    """A feed's text without what would make it malformed for no good reason.
+
+    An address with a bare "&" makes a feed malformed, and feedparser's lenient reading adds a ";" to it.
+    """
+    text = _REFERENCE.sub(_possible, text)
+    text = _BARE_AMPERSAND.sub(lambda found: "&amp;" if found[1] else found[0], text)
+    text = _NESTED_CDATA.sub("", _MEDIA_DESCRIPTION.sub(r"\1caption\2", text))
+    return _DECLARATION.sub("", text, count=1).lstrip("\ufeff \t\r\n")
+
+
 def _feedparser(text: str, document: Document) -> Any:
     """Feedparser's result. Markup is sanitised by us where it is kept, which is four times faster."""
     headers = {"content-type": "application/xml; charset=utf-8"}
     if document.http is not None:
         headers["content-location"] = document.http.url
-    # An address with a bare "&" makes a feed malformed, and feedparser's lenient reading adds a ";" to it.
-    text = _REFERENCE.sub(_possible, text)
-    text = _BARE_AMPERSAND.sub(lambda found: "&amp;" if found[1] else found[0], text)
-    text = _MEDIA_DESCRIPTION.sub(r"\1caption\2", text)
-    body = _DECLARATION.sub("", text, count=1).lstrip("\ufeff \t\r\n").encode()
     return feedparser.parse(
-        io.BytesIO(body),
+        io.BytesIO(text.encode()),
         sanitize_html=False,
         resolve_relative_uris=True,
         response_headers=headers,

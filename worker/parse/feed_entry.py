@@ -20,6 +20,10 @@ _HTML_TYPES = ("text/html", "application/xhtml+xml")
 _RELATIVE = re.compile(r"[^\s:<>\"'\\]+")
 """A path without scheme: nothing that could run or name another kind of address."""
 
+_DRAWING = re.compile(r"</?(?:svg|title|desc)\b[^<>]*>", re.IGNORECASE)
+"""Where an entry is nothing but a drawing, the words that explain it are its text."""
+_NAME = re.compile(r"[\w:@-]+")
+
 _ITUNES = "http://www.itunes.com/"
 _MOST_MEDIA = 20
 
@@ -51,7 +55,9 @@ def plain(value: Any, detail: Any) -> str | None:
     """A feed's text construct -> plain text."""
     if not isinstance(value, str):
         return None
-    return html_to_text(value) if _is_markup(value, detail or {}) else value
+    if not _is_markup(value, detail or {}):
+        return value
+    return html_to_text(value) or html_to_text(_DRAWING.sub("", value))
 
 
 def _is_markup(value: str, detail: Any) -> bool:
@@ -64,7 +70,8 @@ def _set_url(entry: Any, feed: Any, draft: Draft) -> None:
     found = entry.get("link")
     # Where links are written as text, feedparser may take an enclosure's for the entry's.
     link = str((found if found in alternates or not alternates else alternates[0]) or "").strip()
-    if not link:
+    if not link or (link == entry.get("id") and not alternates and _NAME.fullmatch(link)):
+        # RSS calls every guid a link unless told; one that is a mere name stays the guid it is.
         return
     absolute = absolute_url(link, _base(feed))
     if absolute is not None:
@@ -103,7 +110,7 @@ def _set_texts(entry: Any, feed: Any, draft: Draft) -> None:
     draft.set_text("body_text", body, "feed")
     source = best or {"value": written, **summary_detail}
     if _is_markup(source["value"], source):
-        page = absolute_url(draft.fields.get("url")) or _base(feed)
+        page = source.get("base") or absolute_url(draft.fields.get("url")) or _base(feed)
         draft.set("body_html", sanitize(source["value"], page), "feed")
     if summary != body:
         draft.set_text("abstract", summary, "feed")
