@@ -1,0 +1,120 @@
+"""Is this article a copy of one that is known? Sketches and candidates in, judgements out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from worker.dedupe.codepoints import F64, Bools
+from worker.dedupe.comparing import FEATURES, compare, hours_apart
+from worker.dedupe.sketch import Sketch, unpack
+from worker.model import Relation
+
+_COLUMN = {name: at for at, name in enumerate(FEATURES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Where copies and revisions begin.
+
+    `copy`: the score from which on a text is a copy; `revision`: the resemblance from which on a text of the
+    same source with other facts is a revision.
+    """
+
+    copy: float
+    revision: float
+
+
+THRESHOLDS = {
+    "strict": Thresholds(copy=0.9, revision=0.6),
+    "balanced": Thresholds(copy=0.8, revision=0.5),
+    "loose": Thresholds(copy=0.6, revision=0.4),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one article is to another.
+
+    `candidate`: index in the list handed in. Kind `copy`: says nothing new; `revision`: the same source tells the
+    same story with other facts. `similarity`: the model's score, 0 to 1. `evidence`: the features that decided.
+    """
+
+    candidate: int
+    kind: Literal["copy", "revision"]
+    relation: Relation
+    similarity: float
+    evidence: tuple[tuple[str, float], ...]
+
+
+def judge(
+    sketches: Sequence[Sketch], candidates: Sequence[Sequence[bytes]], thresholds: Thresholds
+) -> list[Judgement | None]:
+    """For each sketch the best of its own candidates (packed sketches), or None: it is new."""
+    owners = [at for at, packed in enumerate(candidates) if sketches[at].features for _ in packed]
+    if not owners:
+        return [None] * len(sketches)
+    packed = [one for at, some in enumerate(candidates) if sketches[at].features for one in some]
+    mine, theirs = unpack([sketch.packed for sketch in sketches])[owners], unpack(packed)
+    features = compare(mine, theirs)
+    scores = score(features)
+    revisions = _revisions(mine, theirs, features, thresholds)
+    return _best(len(sketches), np.array(owners), features, scores, revisions, thresholds)
+
+
+def score(features: F64) -> F64:
+    """How surely the two texts are the same, 0 to 1."""
+    column = {name: features[:, at] for name, at in _COLUMN.items()}
+    contained = np.fmax(column["containment"], np.where(column["shorter"] < 7, column["lead_containment"], 0.0))
+    value = contained
+    value = np.where(column["numbers_missing_count"] > np.where(contained > 0.93, 1, 0), value * 0.5, value)
+    value = np.where((column["names_missing"] > 0.3) & (column["names_missing_count"] > 2), value * 0.6, value)
+    scores: F64 = np.clip(np.nan_to_num(value), 0.0, 1.0)
+    return scores
+
+
+def _revisions(
+    mine: npt.NDArray[np.void], theirs: npt.NDArray[np.void], features: F64, thresholds: Thresholds
+) -> Bools:
+    """The same (known) source, much of the text, within three days."""
+    same = (mine["source"] == theirs["source"]) & (mine["source"] != 0)
+    near = ~(hours_apart(mine, theirs) > 72)
+    revisions: Bools = same & near & (features[:, _COLUMN["resemblance"]] >= thresholds.revision)
+    return revisions
+
+
+def _best(
+    count: int, owners: npt.NDArray[np.int64], features: F64, scores: F64, revisions: Bools, thresholds: Thresholds
+) -> list[Judgement | None]:
+    judgements: list[Judgement | None] = [None] * count
+    begins = np.searchsorted(owners, np.arange(count + 1))
+    copies = scores >= thresholds.copy
+    for at in np.unique(owners[copies | revisions]).tolist():
+        rows = np.arange(begins[at], begins[at + 1])
+        eligible = copies[rows] if copies[rows].any() else revisions[rows]
+        best = int(rows[np.argmax(np.where(eligible, scores[rows], -1.0))])
+        judgements[at] = _judgement(best, best - int(begins[at]), features[best], scores, bool(copies[best]))
+    return judgements
+
+
+def _judgement(row: int, candidate: int, features: F64, scores: F64, is_copy: bool) -> Judgement:  # noqa: FBT001
+    evidence = tuple(
+        (name, round(value, 3))
+        for name, value in zip(FEATURES, features.tolist(), strict=True)
+        if not math.isnan(value)
+    )
+    similarity = round(float(scores[row]), 4)
+    if not is_copy:
+        return Judgement(candidate, "revision", "revised", similarity, evidence)
+    return Judgement(candidate, "copy", _relation(dict(evidence)), similarity, evidence)
+
+
+def _relation(evidence: dict[str, float]) -> Relation:
+    if evidence["length_ratio"] < 0.7:
+        return "excerpt"
+    return "syndicated" if evidence["containment"] >= 0.8 else "rewrite"

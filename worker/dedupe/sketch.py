@@ -1,0 +1,233 @@
+"""An article -> its sketch: what is kept of it for comparing, in `SKETCH_BYTES` bytes, and its features.
+
+The sketch holds the lowest hashes of the text's word triples (a sample that any two texts draw alike: Broder,
+On the resemblance and containment of documents, 1997), those of its lead apart, and samples of its numbers,
+names and title words, each with its total. The features are a few hashes under which the article is filed:
+two texts that share one are compared.
+
+Everything is computed over the whole batch with numpy; one article alone gets the same sketch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from worker.dedupe.codepoints import I64, U32, U64, Bools, mix
+from worker.dedupe.furniture import Furniture
+from worker.dedupe.trimming import trim
+from worker.dedupe.words import Words, split_words
+
+GRAMS, LEADS, NUMBERS, NAMES, TITLES = 40, 16, 16, 12, 7
+"""How many hashes are kept of the whole text, of its lead, of its numbers, names and title words."""
+LEAD_GRAMS = 64
+"""The lead: the first so many word triples."""
+FIRST_GRAMS = 24
+"""The first sentence or two, which is what summaries and teasers repeat."""
+SHORTEST_GRAMS = 15
+"""A text with fewer different word triples is too short to judge: it gets no features."""
+WHOLE_FEATURES, LEAD_FEATURES, FIRST_FEATURES = 10, 2, 2
+MOST_FEATURES = WHOLE_FEATURES + LEAD_FEATURES + FIRST_FEATURES
+HASH_BITS = 56
+MOST_TEXTS_AT_ONCE = 1 << (64 - HASH_BITS)
+MOST_CHARACTERS_AT_ONCE = 1 << 17
+"""Batches are worked on in parts that fit into the processor's cache."""
+
+SKETCH = np.dtype(
+    [
+        ("grams", "u1", (GRAMS, 3)),
+        ("leads", "<u2", (LEADS,)),
+        ("numbers", "<u2", (NUMBERS,)),
+        ("names", "<u2", (NAMES,)),
+        ("titles", "<u2", (TITLES,)),
+        ("gram_count", "<u2"),
+        ("number_count", "u1"),
+        ("name_count", "u1"),
+        ("title_count", "u1"),
+        ("lead_count", "u1"),
+        ("source", "<u4"),
+        ("hours", "<i4"),
+    ]
+)
+SKETCH_BYTES = SKETCH.itemsize
+UNKNOWN_HOURS = -(1 << 31)
+_FIRST = np.uint64(0x8CB92BA72F3D8DD7)
+_SECOND = np.uint64(0xA24BAED4963EE407)
+_THIRD = np.uint64(0x9FB21C651E98DF25)
+_EMPTY = np.uint64((1 << HASH_BITS) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class SketchInput:
+    """What a sketch is made of. `source_id` is empty where the source is unknown."""
+
+    headline: str
+    body_text: str
+    published_at: datetime | None
+    source_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """What is remembered of an article, and what it is filed under.
+
+    `packed`: exactly `SKETCH_BYTES` bytes, opaque to the index. `features`: at most `MOST_FEATURES` distinct
+    unsigned 64-bit hashes to be filed and looked up under; none = too short to judge, never a near copy.
+    `paragraphs`: 32-bit prints of the paragraphs, for `Furniture.count` once the article turned out to be new.
+    """
+
+    packed: bytes
+    features: tuple[int, ...]
+    paragraphs: tuple[int, ...]
+
+
+def sketch_articles(articles: Sequence[SketchInput], furniture: Furniture) -> list[Sketch]:
+    """The sketches of a batch of one source, in order, with the paragraphs that are its furniture left out."""
+    sketches: list[Sketch] = []
+    part: list[SketchInput] = []
+    bodies: list[str] = []
+    characters = 0
+    for article in articles:
+        body = trim(article.body_text)
+        size = len(article.headline) + len(body)
+        if part and (characters + size > MOST_CHARACTERS_AT_ONCE or len(part) == MOST_TEXTS_AT_ONCE // 2):
+            sketches += _sketch_part(part, bodies, furniture)
+            part, bodies, characters = [], [], 0
+        part.append(article)
+        bodies.append(body)
+        characters += size
+    return sketches + (_sketch_part(part, bodies, furniture) if part else [])
+
+
+def _sketch_part(articles: list[SketchInput], bodies: list[str], furniture: Furniture) -> list[Sketch]:
+    count = len(articles)
+    # Bodies first, then headlines: the number of a text tells which it is.
+    words = split_words(bodies + [article.headline for article in articles])
+    paragraphs, is_furniture = _paragraphs(words, count, furniture)
+    titles, title_totals = _lowest(words.hashes, words.texts - count, words.texts >= count, TITLES, count)
+    body = ~is_furniture & (words.texts < count)
+    grams, gram_texts, places = _grams(words.hashes[body], words.texts[body], count)
+    lowest, gram_totals = _lowest(grams, gram_texts, None, GRAMS, count)
+    leads, lead_totals = _lowest(grams, gram_texts, places < LEAD_GRAMS, LEADS, count)
+    firsts, _ = _lowest(grams, gram_texts, places < FIRST_GRAMS, FIRST_FEATURES, count)
+    numbers, number_totals = _lowest(*_numbers(words, body), None, NUMBERS, count)
+    names, name_totals = _lowest(words.hashes, words.texts, body & words.is_name, NAMES, count)
+
+    packed = np.zeros(count, dtype=SKETCH)
+    packed["grams"] = _three_bytes(lowest)
+    for field, hashes in (("leads", leads), ("numbers", numbers), ("names", names), ("titles", titles)):
+        packed[field] = hashes >> np.uint64(HASH_BITS - 16)
+    packed["gram_count"] = np.minimum(gram_totals, 0xFFFF)
+    totals = (("number", number_totals), ("name", name_totals), ("title", title_totals), ("lead", lead_totals))
+    for field, total in totals:
+        packed[f"{field}_count"] = np.minimum(total, 0xFF)
+    packed["source"] = [source_print(article.source_id) for article in articles]
+    packed["hours"] = [_hours(article.published_at) for article in articles]
+    features = _features(lowest, leads, firsts, gram_totals)
+    return [Sketch(packed[i].tobytes(), features[i], paragraphs[i]) for i in range(count)]
+
+
+def source_print(source_id: str) -> int:
+    """32 bits of a source's id; 0 where it is unknown."""
+    if not source_id:
+        return 0
+    digest = hashlib.blake2b(source_id.encode("utf-8", "surrogatepass"), digest_size=4).digest()
+    return int.from_bytes(digest, "little") or 1
+
+
+def unpack(packed: Sequence[bytes]) -> npt.NDArray[np.void]:
+    """Packed sketches -> one structured array of `SKETCH`."""
+    return np.frombuffer(b"".join(packed), dtype=SKETCH)
+
+
+def _grams(hashes: U64, texts: I64, count: int) -> tuple[U64, I64, I64]:
+    """Word triples: (hash, text, place in its text)."""
+    if len(hashes) < 3:
+        nothing = np.zeros(0, dtype=np.int64)
+        return nothing.astype(np.uint64), nothing, nothing
+    grams = mix(hashes[:-2] * _FIRST + hashes[1:-1] * _SECOND + hashes[2:] * _THIRD)
+    within = texts[:-2] == texts[2:]
+    begins = np.searchsorted(texts, np.arange(count))
+    places = np.arange(len(grams)) - begins[texts[:-2]]
+    return grams[within], texts[:-2][within], places[within]
+
+
+def _numbers(words: Words, body: Bools) -> tuple[U64, I64]:
+    """Numbers with their separators as one: 1,250 and 12:30 and 3.5."""
+    is_number = words.is_number & body
+    if not is_number.any():
+        return words.hashes[:0], words.texts[:0]
+    joined = words.touches_next[:-1] & is_number[:-1] & is_number[1:] & (words.texts[:-1] == words.texts[1:])
+    follows = np.concatenate(([False], joined))
+    starts = np.flatnonzero(is_number & ~follows)
+    # Of a chain each part counts with its place, so that 1,25 and 25,1 differ.
+    chain = np.cumsum(is_number & ~follows) - 1
+    order = np.arange(len(chain)) - starts[np.maximum(chain, 0)]
+    parts = np.where(is_number, mix(words.hashes + order.astype(np.uint64) * _SECOND), np.uint64(0))
+    return mix(np.add.reduceat(parts, starts)), words.texts[starts]
+
+
+def _paragraphs(words: Words, count: int, furniture: Furniture) -> tuple[list[tuple[int, ...]], Bools]:
+    """(prints of each body's paragraphs, for each word whether its paragraph is furniture)."""
+    if not len(words.hashes):
+        return [()] * count, np.zeros(0, dtype=np.bool_)
+    starts = np.flatnonzero(np.concatenate(([True], words.lines[1:] != words.lines[:-1])))
+    sums = np.add.reduceat(words.hashes, starts)
+    prints: U32 = (mix(sums) >> np.uint64(32)).astype(np.uint32)
+    texts = words.texts[starts]
+    bounds = np.searchsorted(texts, np.arange(count + 1)).tolist()
+    listed = prints.tolist()
+    lengths = np.diff(np.concatenate((starts, [len(words.hashes)])))
+    known = furniture.is_furniture(prints) & (texts < count)
+    return [tuple(listed[bounds[i] : bounds[i + 1]]) for i in range(count)], np.repeat(known, lengths)
+
+
+def _lowest(hashes: U64, texts: I64, chosen: Bools | None, kept: int, count: int) -> tuple[U64, I64]:
+    """The `kept` lowest different hashes (56 bits) of each text, and how many different ones there are.
+
+    Number of text and hash in one integer: one sort orders the batch.
+    """
+    if chosen is not None:
+        hashes, texts = hashes[chosen], texts[chosen]
+    keys = np.sort((texts.astype(np.uint64) << np.uint64(HASH_BITS)) | (hashes >> np.uint64(64 - HASH_BITS)))
+    if len(keys):
+        keys = keys[np.concatenate(([True], keys[1:] != keys[:-1]))]
+    bounds = np.searchsorted(keys, np.arange(count, dtype=np.uint64) << np.uint64(HASH_BITS))
+    totals = np.diff(np.concatenate((bounds, [len(keys)])))
+    lowest = np.full((count, kept), _EMPTY)
+    places = np.arange(kept)
+    present = places < totals[:, None]
+    lowest[present] = keys[(bounds[:, None] + places)[present]] & _EMPTY
+    return lowest, totals
+
+
+def _three_bytes(hashes: U64) -> npt.NDArray[np.uint8]:
+    top = (hashes >> np.uint64(HASH_BITS - 24)).astype("<u4")
+    return top.view(np.uint8).reshape(*top.shape, 4)[..., :3]
+
+
+def _features(lowest: U64, leads: U64, firsts: U64, totals: I64) -> list[tuple[int, ...]]:
+    """A hash is the same feature whatever it was chosen for. Mixed: the lowest hashes all begin with zeros."""
+    chosen = np.concatenate((lowest[:, :WHOLE_FEATURES], leads[:, :LEAD_FEATURES], firsts), axis=1)
+    empty = chosen == _EMPTY
+    listed, missing = mix(chosen).tolist(), empty.any(axis=1).tolist()
+    judged = (totals >= SHORTEST_GRAMS).tolist()
+    features: list[tuple[int, ...]] = []
+    for i, all_of_row in enumerate(listed):
+        row = all_of_row
+        if missing[i]:
+            row = [feature for feature, absent in zip(row, empty[i].tolist(), strict=True) if not absent]
+        features.append(tuple(dict.fromkeys(row)) if judged[i] else ())
+    return features
+
+
+def _hours(moment: datetime | None) -> int:
+    if moment is None:
+        return UNKNOWN_HOURS
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return int(aware.timestamp() // 3600)

@@ -1,0 +1,104 @@
+"""Datelines, credit lines and syndication trailers: left out before texts are compared.
+
+An agency's text comes with another dateline, byline and trailer at each outlet. Only the ends of a text
+are looked at, and a line is dropped only where it is nothing but such a line, so that a wrong guess costs a
+few words and never a fact of the story.
+"""
+
+from __future__ import annotations
+
+import re
+
+HEAD_LINES = 3
+TAIL_LINES = 4
+_LONGEST_CREDIT = 120
+_LONGEST_DATELINE = 110
+_LONGEST_TRAILER = 160
+_MONTH = (
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|janv|févr|mars|avr|mai|juin|juil|août|déc|märz|okt|dez|ene|abr"
+    r"|ago|dic|gen|giu|lug|set|ott)[^\W\d_]{0,7}\.?"
+)
+_DATE = rf"(?:{_MONTH} \d{{1,2}}(?:, ?\d{{4}})?|\d{{1,2}}\.? {_MONTH}(?: \d{{4}})?)"
+_DATELINE = re.compile(
+    rf"\s*(?=[A-ZÀ-Þ])(?P<city>[^\W\d_]+)(?:[ .,'’/-]{{1,2}}[^\W\d_]+){{0,6}}?\.?"
+    rf"(?:,? ?(?i:{_DATE}))?[ ,]*(?P<agency>\([^()]{{2,40}}\))?\s*(?:--|[-–—:])\s+"
+)
+_BY = re.compile(
+    r"[\s(—–-]*(?:by|von|par|por|di|door|av|af|von|reporting by|writing by|editing by|text:|de notre)\s+"
+    r"(?:[^\W\d_][\w.'’-]*[\s,/&|]*){1,8}\W*$",
+    re.IGNORECASE,
+)
+_DASH_NAME = re.compile(r"\s*[—–-]+\s*(?:[A-ZÀ-Þ][\w.'’-]*\s*){1,5}$")
+_CREDIT_PHRASES = (
+    r".{2,80}\bcontributed\b.{0,60}(?:report|story|article)",
+    r"(?:additional )?(?:reporting|writing|editing) by ",
+    r"copyright\b|\(c\) ?\d{4}|©|all rights reserved",
+    r"(?:source|quelle|fuente|fonte|bron|related|mehr zum thema|lire aussi|leia também)\s*:",
+    r"read more\b|read the full|read full|continue reading|click here",
+    r"(?:this (?:article|story|post) (?:was |has been )?)?(?:first|originally) (?:published|appeared)",
+    r"(?:advertisement|recommended for you)\W*$|story continues below",
+)
+_CREDIT = re.compile(rf"\W*(?:{'|'.join(_CREDIT_PHRASES)})", re.IGNORECASE)
+_TRAILER = re.compile(
+    r"(?:\s*(?:\[\s*(?:\.{3}|…)\s*\]|\.{3}|…))?\s*[(\[]?(?:(?:click here to )?(?:read|continue|see|view) (?:the )?"
+    r"(?:full|original|complete|entire|rest|more|reading)\b[^.\n]{0,60}(?:\.[a-z]{2,6}){0,2}"
+    r"|(?:the post .{1,120} )?appeared first on .{2,60}|weiterlesen|lire la suite|leer más)\W*$",
+    re.IGNORECASE,
+)
+
+
+def trim(body_text: str) -> str:
+    """A body without its dateline, and without credit lines and syndication trailers at its ends."""
+    lines = body_text.strip().split("\n")
+    if len(lines) == 1:
+        return _without_trailer(_without_dateline(lines[0]))
+    first = _first_line(lines)
+    last = _last_line(lines, first)
+    for at in range(first, min(first + 2, last)):
+        lines[at] = _without_dateline(lines[at])
+    lines[last] = _without_trailer(lines[last])
+    return "\n".join(lines[first : last + 1])
+
+
+def is_credit(line: str) -> bool:
+    """Is this line nothing but a byline, a credit or a pointer to other pages?"""
+    if len(line) > _LONGEST_CREDIT and not line.startswith("Related"):
+        return False
+    return bool(_BY.match(line) or _DASH_NAME.match(line) or _CREDIT.match(line))
+
+
+def _first_line(lines: list[str]) -> int:
+    at = 0
+    for _ in range(HEAD_LINES):
+        while at < len(lines) - 1 and not lines[at].strip():
+            at += 1
+        if at == len(lines) - 1 or not is_credit(lines[at]):
+            break
+        at += 1
+    return at
+
+
+def _last_line(lines: list[str], first: int) -> int:
+    at = len(lines) - 1
+    for _ in range(TAIL_LINES):
+        while at > first and not lines[at].strip():
+            at -= 1
+        if at == first or not is_credit(lines[at]):
+            break
+        at -= 1
+    return at
+
+
+def _without_dateline(line: str) -> str:
+    found = _DATELINE.match(line[:_LONGEST_DATELINE])
+    if found is None:
+        return line
+    if found["agency"] is None and not (found["city"].isupper() and len(found["city"]) > 2):
+        return line
+    return line[found.end() :]
+
+
+def _without_trailer(line: str) -> str:
+    start = max(0, len(line) - _LONGEST_TRAILER)
+    found = _TRAILER.search(line, start)
+    return line[: found.start()] if found else line

@@ -1,0 +1,169 @@
+"""Texts -> word hashes, over a whole batch at once with numpy.
+
+A word is a run of letters, digits and marks; its hash is a polynomial over the random values of its folded
+characters, so that upper case, quotes, dashes and white space never make a difference. Where a script writes
+no spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) the words are overlapping pairs of characters.
+No string is built for a word: the texts are joined once, and all that follows is arithmetic on arrays.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from worker.dedupe.codepoints import (
+    BREAK,
+    DIGIT,
+    FIELD,
+    I64,
+    LINE,
+    SPACE,
+    STOP,
+    TABLE_SIZE,
+    U8,
+    U32,
+    U64,
+    UNSPACED,
+    UPPER,
+    WORD,
+    Bools,
+    kinds,
+    mix,
+    values,
+    values_of,
+)
+
+_BASE = np.uint64(0xD6E8FEB86659FD93)
+"""Odd, so that it has an inverse modulo 2^64 and no character of a long word is forgotten."""
+_INVERSE = np.uint64(pow(int(_BASE), -1, 1 << 64))
+_POWERS_KEPT = 1 << 17
+_COMMON_FOLDS = (("\u00ad", ""), ("\u00a0", " "), ("…", "."))
+"""What is often the only reason for the dear normalisation: soft hyphen, no-break space, ellipsis."""
+_SECOND = np.uint64(0xA0761D6478BD642F)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of some texts, in order.
+
+    For each its hash, the numbers of its text and of its line (counted through all texts), and what it is.
+    """
+
+    hashes: U64
+    texts: I64
+    lines: I64
+    is_number: Bools
+    is_name: Bools
+    touches_next: Bools
+
+
+def split_words(texts: Sequence[str]) -> Words:
+    """Take texts apart into words. Any text will do, also an empty one or one with lone surrogates."""
+    points = _code_points(texts)
+    all_kinds = kinds()[np.minimum(points, TABLE_SIZE + 1)]
+    starts = _word_starts(all_kinds)
+    if not len(starts):
+        nothing = np.zeros(0, dtype=np.int64)
+        no = nothing.astype(np.bool_)
+        return Words(nothing.astype(np.uint64), nothing, nothing, no, no, no)
+    in_word = (all_kinds & WORD) > 0
+    inside = np.bitwise_or.reduceat(np.where(in_word, all_kinds, np.uint8(0)), starts)
+    between = np.bitwise_or.reduceat(np.where(in_word, np.uint8(0), all_kinds), starts)
+    counted = np.concatenate(([0], np.cumsum((all_kinds & BREAK) > 0)))
+    text_of_word = counted[starts]
+    line_of_word = np.concatenate(([0], np.cumsum((all_kinds & LINE) > 0)))[starts]
+    unspaced = (inside & UNSPACED) > 0
+    hashes, keep = _pairs(_word_hashes(points, starts), text_of_word, unspaced)
+    words = Words(
+        hashes=hashes,
+        texts=text_of_word,
+        lines=line_of_word,
+        is_number=(inside & DIGIT) > 0,
+        is_name=_names(all_kinds[starts], between, unspaced),
+        touches_next=_touching(starts, in_word, between),
+    )
+    return words if keep.all() else _chosen(words, keep)
+
+
+def _chosen(words: Words, keep: Bools) -> Words:
+    return Words(
+        words.hashes[keep],
+        words.texts[keep],
+        words.lines[keep],
+        words.is_number[keep],
+        words.is_name[keep],
+        words.touches_next[keep],
+    )
+
+
+def _code_points(texts: Sequence[str]) -> U32:
+    joined = FIELD.join(texts)
+    if joined.count(FIELD) != max(0, len(texts) - 1):
+        joined = FIELD.join(text.replace(FIELD, " ") for text in texts)
+    if not joined.isascii():
+        for character, replacement in _COMMON_FOLDS:
+            joined = joined.replace(character, replacement)
+        if not unicodedata.is_normalized("NFKC", joined):
+            joined = unicodedata.normalize("NFKC", joined)
+    return np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+
+
+def _word_starts(all_kinds: U8) -> I64:
+    in_word = (all_kinds & WORD) > 0
+    unspaced = (all_kinds & UNSPACED) > 0
+    begins = in_word.copy()
+    # A character begins a word unless it follows another of a script with spaces and is of such a one itself.
+    begins[1:] &= ~in_word[:-1] | unspaced[1:] | unspaced[:-1]
+    return np.flatnonzero(begins)
+
+
+@cache
+def _powers(count: int) -> tuple[U64, U64]:
+    exponents = np.full(count, _BASE), np.full(count, _INVERSE)
+    for powers in exponents:
+        powers[0] = 1
+        np.multiply.accumulate(powers, out=powers)
+    return exponents
+
+
+def _word_hashes(points: U32, starts: I64) -> U64:
+    powers, inverses = _powers(_POWERS_KEPT) if len(points) <= _POWERS_KEPT else _powers.__wrapped__(len(points))
+    characters = values()[np.minimum(points, TABLE_SIZE + 1)]
+    if points.max() >= TABLE_SIZE:
+        above = (points >= TABLE_SIZE) & (points < TABLE_SIZE * 2)
+        characters[above] = values_of(points[above].astype(np.uint64))
+    sums = np.add.reduceat(characters * powers[: len(points)], starts)
+    return mix(sums * inverses[starts])
+
+
+def _pairs(hashes: U64, texts: I64, unspaced: Bools) -> tuple[U64, Bools]:
+    """Characters of scripts without spaces become overlapping pairs; (hashes, which to keep)."""
+    keep = np.ones(len(hashes), dtype=np.bool_)
+    if not unspaced.any():
+        return hashes, keep
+    linked = unspaced[:-1] & unspaced[1:] & (texts[:-1] == texts[1:])
+    hashes = hashes.copy()
+    hashes[:-1][linked] = mix(hashes[:-1][linked] * _SECOND + hashes[1:][linked])
+    # The last character of a run is already in the pair before it.
+    keep[1:] = ~linked | np.concatenate((linked[1:], [False]))
+    return hashes, keep
+
+
+def _names(first_kinds: U8, between: U8, unspaced: Bools) -> Bools:
+    """Capitalised words that do not begin a sentence."""
+    capital = ((first_kinds & UPPER) > 0) & ~unspaced
+    capital[0] = False
+    capital[1:] &= (between[:-1] & STOP) == 0
+    return capital
+
+
+def _touching(starts: I64, in_word: Bools, between: U8) -> Bools:
+    """Words with exactly one character that is no white space between them and the next: 1,250 or 12:30."""
+    lengths = np.add.reduceat(in_word, starts, dtype=np.int64)
+    touching = np.zeros(len(starts), dtype=np.bool_)
+    touching[:-1] = (starts[1:] - starts[:-1] - lengths[:-1] == 1) & ((between[:-1] & SPACE) == 0)
+    return touching
