@@ -39,7 +39,7 @@ format: $(VENV)/.installed-dev ## Format the code
 	$(BIN)/ruff check --fix .
 
 faults: $(VENV)/.installed-dev ## Kill workers and the server at random for about ten minutes
-	$(BIN)/python -m tests.faults --documents 40000 --kills 250 --server-kills 15
+	$(BIN)/python -m tests.faults
 
 bench: $(VENV)/.installed-dev ## Measure throughput
 	$(BIN)/python benchmarks/throughput.py

@@ -1,4 +1,4 @@
-"""Nothing lost, nothing twice: the short version of `make faults`."""
+"""Nothing lost, nothing twice: the short versions of `make faults`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import run_faults
+from tests.faults.table import SCENARIOS
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_twenty_kills_and_three_of_the_server_lose_nothing(tmp_path: Path) -> None:
-    report = run_faults(tmp_path / "run", documents=15_000, kills=20, server_kills=3, seconds_between=1.0)
+@pytest.mark.parametrize("name", list(SCENARIOS))
+def test_the_promise_holds(name: str, tmp_path: Path) -> None:
+    scenario = SCENARIOS[name]
+    report = scenario.run(tmp_path / "run", **scenario.short)
     assert report.passed, report

@@ -1,0 +1,1 @@
+"""The fault suite: a real `copydesk run` under every fault we know. `python -m tests.faults --help`."""

@@ -1,0 +1,221 @@
+"""One `copydesk run` on a directory of its own, fed through an inbox, whose parts can be killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.faults.articles import DOCUMENTS_PER_FILE, SOURCE, article, expected_ids, write_file
+from tests.faults.report import Report
+
+SETTINGS: dict[str, dict[str, object]] = {
+    "batches": {"documents": 25},
+    "sweeper": {"interval_seconds": 1, "after_seconds": 3, "lease_seconds": 4},
+    "inbox": {"interval_seconds": 0.5, "stable_seconds": 0.2},
+    "store": {"claim_idle_seconds": 3},
+    "supervision": {"crash_loop_exits": 100_000, "longest_pause_seconds": 0.5},
+}
+"""Short times, so that recovery is seen soon; every scenario may set others."""
+WORKERS = ("pull", "parse", "beat", "store")
+LOOK_SECONDS = 0.3
+
+
+class System:
+    """The system under fault. `url` names a state server of the suite's own; without one it is embedded."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        url: str | None = None,
+        settings: Mapping[str, Mapping[str, object]] | None = None,
+        environment: Mapping[str, str] | None = None,
+        seed: int = 1,
+    ) -> None:
+        self.directory = directory
+        self.data = directory / "data"
+        self.inbox = directory / "inbox"
+        self.random = random.Random(seed)
+        self.fed = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self._url = url
+        self._environment = dict(environment or {})
+        config = directory / "config"
+        config.mkdir(parents=True)
+        self.inbox.mkdir()
+        (config / "worker.toml").write_text(_toml(settings or {}, {"state": {"redis_url": url}} if url else {}))
+        (config / "sources.toml").write_text(
+            f'[[source]]\nid = "{SOURCE}"\nkind = "directory"\npath = "../inbox"\nclaim = true\n'
+        )
+        self.options = ["--data", str(self.data), "--config", str(config)]
+
+    def __enter__(self) -> System:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the supervisor in a session of its own."""
+        with (self.directory / "run.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "worker", "run", *self.options],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env={**os.environ, **self._environment},
+            )
+
+    def stop(self) -> None:
+        """End the supervisor as Ctrl-C does, and whatever it left."""
+        if self.process is None:
+            return
+        descendants = psutil.Process(self.process.pid).children(recursive=True) if self.process.poll() is None else []
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(timeout=40)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        for orphan in psutil.wait_procs(descendants, timeout=3)[1]:
+            orphan.kill()
+        self.process = None
+
+    def feed(self, count: int) -> None:
+        """Put the next `count` articles into the inbox."""
+        for start in range(self.fed, self.fed + count, DOCUMENTS_PER_FILE):
+            numbers = range(start, min(start + DOCUMENTS_PER_FILE, self.fed + count))
+            write_file(self.inbox / f"articles-{start:07}.jsonl", [article(number) for number in numbers])
+        self.fed += count
+
+    def children(self) -> dict[str, psutil.Process]:
+        """The supervisor's living children by what they do: pull, parse, beat, store, server."""
+        if self.process is None or self.process.poll() is not None:
+            raise RuntimeError(f"copydesk run has ended by itself; see {self.directory / 'run.log'}")
+        found = {}
+        for child in psutil.Process(self.process.pid).children():
+            try:
+                found[_role(child.cmdline())] = child
+            except psutil.NoSuchProcess:
+                continue
+        return found
+
+    def kill_one(self, roles: Sequence[str] = WORKERS) -> str:
+        """SIGKILL the process group of a random child of these roles, waiting until one is alive; its role."""
+        while True:
+            targets = sorted((role, child.pid) for role, child in self.children().items() if role in roles)
+            if targets:
+                role, pid = self.random.choice(targets)
+                try:
+                    os.killpg(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+                return role
+            time.sleep(0.05)
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a copydesk command on this system."""
+        return subprocess.run(
+            [sys.executable, "-m", "worker", *words, *self.options],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, **self._environment},
+        )
+
+    def status(self) -> dict[str, Any]:
+        """The answer of `copydesk status --json`; empty while the server is away."""
+        answer = self.command("status", "--json")
+        status: dict[str, Any] = json.loads(answer.stdout) if answer.returncode == 0 else {}
+        return status
+
+    def stored(self) -> int:
+        """Rows in the store, 0 before it exists."""
+        return len(self.rows())
+
+    def rows(self) -> list[tuple[str, int]]:
+        """(id, version) of every stored row."""
+        database = self.data / "records.db"
+        if not database.exists():
+            return []
+        with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30) as connection:
+            try:
+                return [(str(row[0]), int(row[1])) for row in connection.execute("SELECT id, version FROM records")]
+            except sqlite3.OperationalError:
+                return []
+
+    def settled(self, rows: int) -> bool:
+        """True when so many rows are stored and nothing is on its way."""
+        if self.stored() < rows:
+            return False
+        status = self.status()
+        return bool(status) and status["in_flight"] == 0 and status["storage_queue"]["records"] == 0
+
+    def wait_settled(self, rows: int, limit_seconds: float) -> float:
+        """Seconds until `settled`, or until the limit (then the report tells what is missing)."""
+        return wait_for(lambda: self.settled(rows), limit_seconds)
+
+    def report(self, fault: str, *, faults: int, under_fire: float, limit_seconds: float = 0.0, **more: Any) -> Report:
+        """Wait for recovery, then compare the store with what was fed. `more` are fields of the Report.
+
+        `wanted` among them replaces the ids that are expected in the store.
+        """
+        wanted = more.pop("wanted", None) or expected_ids(self.fed)
+        recovered = self.wait_settled(len(wanted), limit_seconds or 120 + len(wanted) / 50)
+        reconciled = self.command("reconcile", "--json")
+        status, rows = self.status(), self.rows()
+        got = {record_id for record_id, _ in rows}
+        return Report(
+            fault=fault,
+            documents=len(wanted),
+            faults=faults,
+            lost=len(wanted - got),
+            unexpected=len(got - wanted),
+            twice=len(rows) - len(got),
+            buried=sum(status.get("letters", {"unknown": -1}).values()),
+            balanced=reconciled.returncode == 0 and bool(json.loads(reconciled.stdout or "{}").get("balanced")),
+            seconds_under_fire=round(under_fire, 1),
+            seconds_to_recover=round(recovered, 1),
+            events=dict(status.get("events", {})),
+            **more,
+        )
+
+
+def wait_for(condition: Callable[[], object], limit_seconds: float) -> float:
+    """Seconds until the condition held, or until the limit."""
+    started = time.monotonic()
+    while time.monotonic() - started < limit_seconds and not condition():
+        time.sleep(LOOK_SECONDS)
+    return time.monotonic() - started
+
+
+def _toml(*tables: Mapping[str, Mapping[str, object]]) -> str:
+    merged = {section: dict(values) for section, values in SETTINGS.items()}
+    for table in tables:
+        for section, values in table.items():
+            merged.setdefault(section, {}).update(values)
+    lines = []
+    for section, values in merged.items():
+        lines += [f"[{section}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _role(command: list[str]) -> str:
+    words = " ".join(command)
+    roles = {"--queues pull": "pull", "--queues parse": "parse", "worker beat": "beat", "worker store": "store"}
+    for mark, role in roles.items():
+        if mark in words:
+            return role
+    return "server" if "valkey-server" in words else "other"
