@@ -77,6 +77,11 @@ _AMP_QUERY = frozenset(("amp", "amp=1", "amp=true", "outputtype=amp"))
 _SESSION = re.compile(r";jsessionid=[^/?#;]*", re.IGNORECASE)
 _SETTLED = re.compile(r"https?://[a-z\d-]+(?:\.[a-z\d-]+)+(?:/(?!amp(?:/|$))[A-Za-z\d_-][\w.~-]*)+/?", re.ASCII)
 """An address of a host and plain path: nothing in it can be written another way. Most addresses are such."""
+_SAFE = re.compile(
+    r"https?://[a-z\d-]+(?:\.[a-z\d-]+)+/(?:[A-Za-z\d_-][\w.~-]*/)*(?:[A-Za-z\d_-][\w.~-]*)?(?:\?[\w.~=&+,-]+)?",
+    re.ASCII,
+)
+"""An absolute address without anything to escape or resolve."""
 _CACHE_HOST = re.compile(r"https?://[\w.-]*(?:ampproject\.org|(?:google|bing)\.)", re.ASCII)
 
 _MAX_LENGTH = 8_192
@@ -88,7 +93,7 @@ def absolute_url(url: str | None, base: str | None = None) -> str | None:
     text = "".join((url or "").split("\n")).strip()
     if not text or len(text) > _MAX_LENGTH:
         return None
-    if _SETTLED.fullmatch(text):
+    if _SAFE.fullmatch(text):
         return text
     try:
         joined = safe_url_string(urljoin(base or "", text))

@@ -5,7 +5,7 @@ Every text that goes in is cleaned here, every date read here, so that no parser
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,8 @@ class Draft:
     provenance: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     declared_language: str | None = None
+    canonical_urls: Mapping[str, str | None] = field(default_factory=dict)
+    """Links whose canonical form was found before (a feed compares those of all its entries)."""
 
     def set(self, name: str, value: Any, origin: str) -> bool:
         """Set a field that is not set yet; empty values are passed over. Returns whether it was set."""
@@ -143,7 +145,7 @@ class Draft:
 
     def _finish_urls(self) -> None:
         given = self.fields.get("canonical_url") or self.fields.get("url")
-        canonical = canonical_url(given)
+        canonical = self.canonical_urls.get(given or "") or canonical_url(given)
         origin = self.provenance.get("canonical_url") or self.provenance.get("url") or "url"
         self.fields.pop("canonical_url", None)
         self.set("canonical_url", canonical, origin)

@@ -51,7 +51,8 @@ class EntrySet:
     ) -> None:
         self._document, self._media_type, self._parser = document, media_type, parser
         self._feed = feed.as_record()
-        self._names = [(guid, canonical_url(link) if link else None) for guid, link in names]
+        self._canonical_urls = {link: canonical_url(link) for _, link in names if link}
+        self._names = [(guid, self._canonical_urls.get(link or "")) for guid, link in names]
         self._guids = Counter(guid for guid, _ in self._names if guid)
         self._links = Counter(link for _, link in self._names if link)
 
@@ -76,7 +77,7 @@ class EntrySet:
             yield self._read_one(index, read_entry)
 
     def _read_one(self, index: int, read_entry: Callable[[int, Draft], Article]) -> Article | Refusal:
-        draft = Draft(self._document, self._media_type)
+        draft = Draft(self._document, self._media_type, canonical_urls=self._canonical_urls)
         try:
             article = read_entry(index, draft)
         except Rejected as error:

@@ -17,7 +17,7 @@ from worker.model import Article, Document, Refusal
 from worker.parse.detect import refuse_entities
 from worker.parse.draft import Draft
 from worker.parse.entries import EntrySet, FeedFacts
-from worker.parse.feed_entry import plain, read_entry
+from worker.parse.feed_entry import base_of, plain, read_entry
 from worker.parse.feed_fast import merge, read_large
 
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
@@ -96,7 +96,8 @@ def _read(text: str, document: Document) -> tuple[Any, list[Any]]:
 
 def _feed_of(parsed: Any) -> dict[str, Any]:
     """A feed's own facts as its entries need them."""
-    return {**parsed.feed, "is_atom": str(parsed.get("version")).startswith("atom")}
+    is_atom = str(parsed.get("version")).startswith("atom")
+    return {**parsed.feed, "is_atom": is_atom, "base": base_of(parsed.feed)}
 
 
 def _article(entry: Any, feed: Any, document: Document) -> Article | str:

@@ -29,7 +29,7 @@ _MOST_MEDIA = 20
 
 
 def read_entry(entry: Any, feed: Any, draft: Draft) -> Article:
-    """An entry and its feed as feedparser gives them -> the article.
+    """An entry and its feed as feedparser gives them (the feed's `base` added) -> the article.
 
     Raises Rejected `no_article` where there is no text.
     """
@@ -73,7 +73,7 @@ def _set_url(entry: Any, feed: Any, draft: Draft) -> None:
     if not link or (link == entry.get("id") and not alternates and _NAME.fullmatch(link)):
         # RSS calls every guid a link unless told; one that is a mere name stays the guid it is.
         return
-    absolute = absolute_url(link, _base(feed))
+    absolute = absolute_url(link, feed["base"])
     if absolute is not None:
         draft.set("url", absolute, "feed")
     elif _RELATIVE.fullmatch(link) and not link.startswith("//"):
@@ -84,7 +84,7 @@ def _set_url(entry: Any, feed: Any, draft: Draft) -> None:
         draft.warn("url_unusable")
 
 
-def _base(feed: Any) -> str | None:
+def base_of(feed: Any) -> str | None:
     """The page a feed belongs to, else its own address."""
     own = (link.get("href") for link in feed.get("links", ()) if link.get("rel") == "self")
     return next((url for url in (feed.get("link"), *own) if absolute_url(url)), None)
@@ -110,7 +110,7 @@ def _set_texts(entry: Any, feed: Any, draft: Draft) -> None:
     draft.set_text("body_text", body, "feed")
     source = best or {"value": written, **summary_detail}
     if _is_markup(source["value"], source):
-        page = source.get("base") or absolute_url(draft.fields.get("url")) or _base(feed)
+        page = source.get("base") or absolute_url(draft.fields.get("url")) or feed["base"]
         draft.set("body_html", sanitize(source["value"], page), "feed")
     if summary != body:
         draft.set_text("abstract", summary, "feed")
