@@ -96,19 +96,46 @@ class Memory(_Section, frozen=True, kw_only=True):
 
 
 class Pressure(_Section, frozen=True, kw_only=True):
-    """High-water marks: above one of them pulling pauses and says so. `free_disk_bytes` is a low-water mark."""
+    """High-water marks: above one of them pulling pauses and says so. `free_disk_bytes` is a low-water mark.
+
+    From `slow_share` of a mark on pulling slows down. The lane backfill pauses at `backfill_share` of each mark, so
+    that news finds room. A source with more than `fair_documents` in flight queues behind all others.
+    """
 
     backlog_records: int = 100_000
     in_flight_documents: int = 50_000
+    in_flight_bytes: int = 2_000_000_000
     memory_share: float = 0.85
     free_disk_bytes: int = 500_000_000
+    slow_share: float = 0.6
+    backfill_share: float = 0.8
+    fair_documents: int = 500
+
+
+class Burials(_Section, frozen=True, kw_only=True):
+    """A stage that buries more than this within a minute pauses until `copydesk resume`: then the fault is ours.
+
+    Within a minute `documents` may die whatever the share; above that, at most `share` of all that got a verdict.
+    """
+
+    documents: int = 100
+    share: float = 0.5
 
 
 class Feeds(_Section, frozen=True, kw_only=True):
-    """Polling and fetching of feeds."""
+    """Polling and fetching of feeds.
+
+    `timeout_seconds` bounds a whole fetch with its redirects; in it, a connection must be there within
+    `connect_seconds`, and the answer's headers `first_byte_seconds` later. `at_once` fetches run in one process.
+    `ca_file` (PEM) replaces Mozilla's list of certificate authorities.
+    """
 
     interval_seconds: float = 3600.0
     timeout_seconds: float = 30.0
+    connect_seconds: float = 10.0
+    first_byte_seconds: float = 20.0
+    at_once: int = 100
+    ca_file: str = ""
     document_bytes: int = 15_000_000
     user_agent: str = "copydesk/0.1 (+https://example.org/copydesk; set feeds.user_agent to your contact)"
 
@@ -131,11 +158,15 @@ class Workers(_Section, frozen=True, kw_only=True):
 
 
 class Supervision(_Section, frozen=True, kw_only=True):
-    """When `copydesk run` gives up: a process that ended so often within so many seconds will not mend by itself."""
+    """When `copydesk run` gives up: a process that ended so often within so many seconds will not mend by itself.
+
+    A process that shows no sign of life for `stalled_seconds`, or takes no work that waits for it, is replaced.
+    """
 
     crash_loop_exits: int = 12
     crash_loop_seconds: float = 60.0
     longest_pause_seconds: float = 15.0
+    stalled_seconds: float = 20.0
 
 
 class Store(_Section, frozen=True, kw_only=True):
@@ -159,6 +190,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sweeper: Sweeper = Sweeper()
     memory: Memory = Memory()
     pressure: Pressure = Pressure()
+    burials: Burials = Burials()
     feeds: Feeds = Feeds()
     inbox: Inbox = Inbox()
     workers: Workers = Workers()

@@ -33,6 +33,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `kind` is `feed` (`url` is http(s) or a local path), `directory` (`path`) or `push`
     (documents handed over by `copydesk ingest`). `claim` makes a directory an inbox: files are moved
     to `done/` or `failed/`; without it files are read in place and remembered by size and time.
+
+    A feed may ask hosts with private addresses only where `allowed_hosts` names them. `headers`, `auth`
+    ("user:password") and `proxy` (an http(s) URL) may name environment variables as `${NAME}`; they are secrets, and
+    never shown.
     """
 
     id: str
@@ -45,6 +49,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     language: str | None = None
     interval_seconds: float | None = None
     enabled: bool = True
+    allowed_hosts: tuple[str, ...] = ()
+    headers: dict[str, str] = {}
+    auth: str | None = None
+    proxy: str | None = None
+
+    def __repr__(self) -> str:
+        """Names it, and shows nothing that could hold a secret (a URL may have a password)."""
+        return f"Source(id={self.id!r}, kind={self.kind!r})"
 
 
 class Http(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

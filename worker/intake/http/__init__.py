@@ -1,0 +1,21 @@
+"""HTTP: the one door to the network, and safe GETs through it.
+
+FetchRequest ──HttpClient.fetch──► urls (may it be asked?) ─► door (resolve, check, dial) ─► expand ─► FetchAnswer
+"""
+
+from worker.intake.http.client import HttpClient, tls_context
+from worker.intake.http.door import Door
+from worker.intake.http.messages import Admit, FetchAnswer, FetchRequest
+from worker.intake.http.urls import normal_host, parse_target, without_credentials
+
+__all__ = [
+    "Admit",
+    "Door",
+    "FetchAnswer",
+    "FetchRequest",
+    "HttpClient",
+    "normal_host",
+    "parse_target",
+    "tls_context",
+    "without_credentials",
+]
