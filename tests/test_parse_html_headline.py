@@ -25,8 +25,40 @@ def test_a_heading_wins_over_a_search_title_that_is_shared_too() -> None:
 
 
 def test_the_shared_title_wins_where_the_heading_only_repeats_the_title_element() -> None:
-    said = Said(title="Kiln: fire lit again in upper village", shared=("After thirty years, fire in the village",))
-    assert chosen(said, h("Kiln: fire lit again in upper village")) == "After thirty years, fire in the village"
+    searched, shared = "Kiln: fire lit again in upper village", "After thirty years, fire in the village"
+    said = Said(title=searched, shared=(shared,), data=(searched,))
+    assert chosen(said, h(searched)) == shared
+
+
+def test_a_heading_stands_against_a_shared_title_alone() -> None:
+    said = Said(title="When the kiln is open | Valley Post", shared=("We tried the kiln",), sites=("Valley Post",))
+    assert chosen(said, h("When the kiln is open")) == "When the kiln is open"
+
+
+def test_what_title_and_data_say_wins_where_heading_and_shared_title_were_both_rewritten() -> None:
+    said = Said(title="Kiln fire: the news", shared=("Kiln fire: all the latest news",), data=("Kiln fire: the news",))
+    assert chosen(said, h("Kiln fire: the third wall falls +++ mayor on the spot")) == "Kiln fire: the news"
+
+
+def test_a_kicker_stays_where_the_shared_title_has_it_too() -> None:
+    heading = Heading(1, "A little fire", named=False, whole="The kiln of the village: A little fire")
+    said = Said(title="A fire - Post", shared=("The kiln of the village: A little fire",), sites=("Post",))
+    assert chosen(said, heading) == "The kiln of the village: A little fire"
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<h1>Kiln is lit again<br><small>Smoke over the valley</small></h1>",
+        "<h1>Kiln is lit again <span>02.02.2025</span> <a href='/life'>Life</a></h1>",
+        "<h1>Kiln is lit again | Opinion</h1>",
+        "<h1><a href='/'>Valley voices</a></h1><h2>Kiln is lit again</h2>",
+    ],
+)
+def test_what_surrounds_the_headline_is_told_apart_by_the_title(markup: str) -> None:
+    said = Said(title="Kiln is lit again | Valley Post", sites=("Valley Post",))
+    headings = read_headings(lxml.html.document_fromstring(f"<body>{markup}</body>"))
+    assert chosen(said, *headings) == "Kiln is lit again"
 
 
 def test_a_heading_that_is_the_site_is_passed_over() -> None:
@@ -57,6 +89,13 @@ def test_a_kicker_element_is_no_part_of_the_heading() -> None:
     assert [heading.text for heading in read_headings(tree)] == ["Kiln is lit again"]
 
 
+def test_what_is_called_a_kicker_but_is_the_longer_part_at_the_end_is_the_heading() -> None:
+    tree = lxml.html.fromstring(
+        "<body><h1>The old kiln: <span class='label'>Village asks for its fire</span></h1></body>"
+    )
+    assert [heading.text for heading in read_headings(tree)] == ["The old kiln: Village asks for its fire"]
+
+
 @pytest.mark.parametrize(
     ("title", "sites", "expected"),
     [
@@ -64,6 +103,10 @@ def test_a_kicker_element_is_no_part_of_the_heading() -> None:
         ("Valley Post: Kiln is lit", ["Valley Post"], "Valley Post: Kiln is lit"),
         ("Valley Post » Kiln is lit again", ["Valley Post"], "Kiln is lit again"),
         ("Kiln is lit again - valleypost.example", ["valleypost.example"], "Kiln is lit again"),
+        ("Kiln is lit again (2025/5): Valley Post", ["Valley Post"], "Kiln is lit again (2025/5)"),
+        ("窯に再び火が入る：谷新聞デジタル", ["谷新聞デジタル"], "窯に再び火が入る"),
+        ("窯に再び火が入る-谷新聞", [], "窯に再び火が入る"),
+        ("Kiln is lit again -- Life -- Valley Post", ["Valley Post"], "Kiln is lit again"),
         ("Fire - and what comes after it", [], "Fire - and what comes after it"),
     ],
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import SequenceMatcher
+from itertools import islice
 
 import lxml.html
 import msgspec
@@ -17,8 +18,9 @@ from worker.clean.html import element_text
 from worker.clean.text import clean_line
 
 _SEPARATOR = re.compile(
-    r"\s+(?:[|\-–—·•»«›:/~]|::|<|>|\|\|)\s+|\s*[|｜»]\s*|(?<=\w)_(?=[^\W_]+$)|(?<=[\u3040-\u9fff！？])[-_](?=[\u3040-\u9fff]{2,8}$)"
+    r"\s+(?:[|\-–—·•»«›:/~]|::|--|<|>|\|\|)\s+|\s*[|｜»]\s*|(?<=\w)_(?=[^\W_]+$)|(?<=[\u3040-\u9fff！？])[-_](?=[\u3040-\u9fff]{2,8}$)"
 )
+_COLON = re.compile(r"\s*[:：]\s*(?P<site>[^:：]+)$")
 _WORD = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]|[^\\W_]+")
 _KICKER = re.compile(
     r"kicker|over-?line|eyebrow|top-?line|dachzeile|spitzmarke|rubri|flag|badge|categor|section|label|offscreen|sr-only|"
@@ -28,18 +30,29 @@ _KICKER = re.compile(
 _TITLE_CLASS = re.compile(
     r"(?:entry|post|article|story|news|page|content|blog)[-_ ]*(?:title|headline)|\bheadline\b", re.IGNORECASE
 )
+_HOME = re.compile(r"(?:https?://[^/?#]+)?/|https?://[^/?#]+")
 _HEADINGS = ("h1", "h2", "h3", "h4")
 _MOST_HEADINGS = 60
 _LONGEST = 400
+_SHORT = 12
+"""Letters up to which a text is too short to be told apart from a section's or a site's name."""
+_FEW = 3
+"""Words below which a heading is more likely a section's name."""
+_MOST_PARTS = 30
 _ELLIPSIS = ("...", "…")
 
 
 class Heading(msgspec.Struct, frozen=True):
-    """A visible heading: its level (1 to 4), its text without kicker, and whether a class calls it the title."""
+    """A visible heading: its level (1 to 4), its text without kicker, and whether a class calls it the title.
+
+    `whole` is its text with the kicker, `parts` the texts of the elements and lines it is made of.
+    """
 
     level: int
     text: str
     named: bool
+    whole: str = ""
+    parts: tuple[str, ...] = ()
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -55,10 +68,12 @@ def read_headings(tree: lxml.html.HtmlElement) -> list[Heading]:
     """A page's headings h1 to h4 in document order (at most 60)."""
     found = []
     for element in tree.iter(*_HEADINGS):
-        text = _heading_text(element)
-        if 2 <= len(text) <= _LONGEST:
+        whole = clean_line(element_text(element))
+        text = _without_kicker_element(element, whole)
+        if 2 <= len(text) <= _LONGEST and not _leads_home(element):
             named = f"{element.get('class', '')} {element.get('itemprop', '')}"
-            found.append(Heading(int(element.tag[1]), text, bool(_TITLE_CLASS.search(named))))
+            parts = tuple(filter(None, map(clean_line, islice(element.itertext(), _MOST_PARTS))))
+            found.append(Heading(int(element.tag[1]), text, bool(_TITLE_CLASS.search(named)), whole, parts))
         if len(found) == _MOST_HEADINGS:
             break
     return found
@@ -74,9 +89,13 @@ def choose_headline(said: Said, headings: Iterable[Heading]) -> tuple[str, str] 
     references = [text for text in (title, shared, data) if text and not _is_site(text, sites)]
     heading = _visible(headings, references, sites)
     if heading is not None:
-        if _is_plain(shared, sites) and _prefer_shared(heading.text, title, shared, data):
+        if _is_plain(shared, sites) and _prefer_shared(heading, title, shared, data):
             return shared, "og"
-        return _without_kicker(heading.text, [title, shared, data]), "h1" if heading.level == 1 else "heading"
+        others = {_key(shared), _key(heading.text)}
+        if _is_plain(data, sites) and alike(data, title) and shared and len(others - {_key(data)}) > 1:
+            # The visible heading and og:title have each been rewritten; what two others say still stands.
+            return data, "json-ld"
+        return _shown(heading, references, sites)
     for text, origin in ((shared, "og"), (data, "json-ld"), (title, "title")):
         if _is_plain(text, sites):
             return text, origin
@@ -85,19 +104,35 @@ def choose_headline(said: Said, headings: Iterable[Heading]) -> tuple[str, str] 
     return next(iter(rest), None) or ((first.text, "h1") if first else None)
 
 
-def _prefer_shared(heading: str, title: str, shared: str, data: str) -> bool:
+def _prefer_shared(heading: Heading, title: str, shared: str, data: str) -> bool:
     """Whether og:title is the editors' headline.
 
-    It is where the visible heading only repeats the title element, which is made for search engines; and
-    where it is the heading behind a kicker, just as JSON-LD has it.
+    It is where the visible heading only repeats what is made for search engines, the title element and
+    JSON-LD; and where it is the heading with its kicker.
     """
-    if alike(shared, heading):
+    shown = heading.text
+    if alike(shared, shown):
         return False
-    if alike(shared, data) and ":" in shared:
-        _, _, rest = shared.partition(":")
-        if alike(rest, heading):
-            return True
-    return not alike(shared, title) and _key(title).startswith(_key(heading))
+    if alike(shared, heading.whole):
+        return True
+    if alike(shared, data) and ":" in shared and alike(shared.partition(":")[2], shown):
+        return True
+    for_search = bool(data) or len(_words(shown)) < _FEW
+    return for_search and not alike(shared, title) and _key(title).startswith(_key(shown))
+
+
+def _shown(heading: Heading, references: list[str], sites: list[str]) -> tuple[str, str]:
+    """The heading and its origin, without what runs into it and is no part of it."""
+    origin = "h1" if heading.level == 1 else "heading"
+    said = {_key(reference) for reference in references}
+    if _key(heading.text) not in said:
+        runs = (heading.parts[:end] for end in range(len(heading.parts) - 1, 0, -1))
+        heads = [" ".join(run) for run in runs]
+        heads += [heading.text[: cut.start()] for cut in _SEPARATOR.finditer(heading.text)]
+        for head in heads:
+            if len(_key(head)) > _SHORT and _key(head) in said:
+                return head, origin
+    return _without_kicker(strip_name(heading.text, sites), references), origin
 
 
 def _without_kicker(heading: str, references: list[str]) -> str:
@@ -108,7 +143,7 @@ def _without_kicker(heading: str, references: list[str]) -> str:
         agreed = sum(said == _key(other) for other in references) > 1
         if (
             agreed
-            and len(said) > 12
+            and len(said) > _SHORT
             and (shown.endswith(said) and (shown != said or reference.count(":") > heading.count(":")))
         ):
             return reference
@@ -126,7 +161,10 @@ def strip_site(text: str, sites: Iterable[str], headings: Iterable[Heading] = ()
     Evidence, strongest first: a heading equals what stands before or after the separator; the part is a
     site name; the separator is a bar and the part the shorter one.
     """
-    text = clean_line(text)
+    text, sites = clean_line(text), list(sites)
+    colon = _COLON.search(text)
+    if colon is not None and _is_site(colon["site"], sites):
+        text = text[: colon.start()]
     separators = list(_SEPARATOR.finditer(text))
     if not separators:
         return text
@@ -136,15 +174,25 @@ def strip_site(text: str, sites: Iterable[str], headings: Iterable[Heading] = ()
         for part in (head, tail):
             if _key(part) in shown and not _is_site(part, sites):
                 return part
-    for head, tail, _ in parts:
+    named = strip_name(text, sites)
+    if named != text:
+        return named
+    head, tail, cut = parts[-1]
+    bar = "|" in cut.group() or "｜" in cut.group() or cut.group() == "-"
+    return head if bar and len(tail) < len(head) else text
+
+
+def strip_name(text: str, sites: Iterable[str]) -> str:
+    """A title without what stands before or after a separator and is the site's name."""
+    sites = list(sites)
+    parts = [(text[: cut.start()], text[cut.end() :]) for cut in _SEPARATOR.finditer(text)]
+    for head, tail in parts:
         if _is_site(tail, sites):
             return head
-    for head, tail, _ in reversed(parts):
+    for head, tail in reversed(parts):
         if _is_site(head, sites):
             return tail
-    head, tail, cut = parts[-1]
-    shorter = len(tail) < len(head)
-    return head if shorter and ("|" in cut.group() or "｜" in cut.group()) else text
+    return text
 
 
 def alike(left: str, right: str) -> bool:
@@ -212,18 +260,28 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-def _heading_text(element: lxml.html.HtmlElement) -> str:
-    """A heading's text; a kicker before it that its class names as such is not part of it."""
-    children = list(element)
+def _leads_home(element: lxml.html.HtmlElement) -> bool:
+    """Whether a heading is a link to the site's first page: then it is the site's name."""
+    links = [*element.iter("a"), *islice(element.iterancestors("a"), 1)]
+    if len(links) != 1 or clean_line(element_text(links[0])) != clean_line(element_text(element)):
+        return False
+    return bool(_HOME.fullmatch(links[0].get("href", "").strip()))
+
+
+def _without_kicker_element(element: lxml.html.HtmlElement, whole: str) -> str:
+    """A heading's text; a kicker that its class names as such is not part of it."""
     kickers = [
         child
-        for child in children
+        for child in element
         if isinstance(child.tag, str) and _KICKER.search(f"{child.get('class', '')} {child.get('data-testid', '')}")
     ]
-    whole = clean_line(element_text(element))
     for kicker in kickers:
         said = clean_line(element_text(kicker))
-        rest = whole.replace(said, "", 1).strip(" :-–—|•·")
-        if said and len(_words(rest)) >= 2:
+        if said not in whole or not said:
+            continue
+        before, _, after = whole.partition(said)
+        rest = f"{before}{after}".strip(" :-–—|•·")
+        # What is longer than the rest and ends the heading is the heading.
+        if len(_words(rest)) >= 2 and (after.strip() or len(said) < len(rest)):
             whole = rest
     return whole
