@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.faults.report import Report
+from tests.faults.scenarios.bells import double_bells, two_beats
 from tests.faults.scenarios.kills import kill_server, kill_workers
+from tests.faults.scenarios.network import break_network, freeze_server
+from tests.faults.scenarios.poison import kill_children, poison
+from tests.faults.scenarios.store import kill_writer, trouble_sink
 
 
 @dataclass(frozen=True)
@@ -30,4 +34,28 @@ SCENARIOS: dict[str, Scenario] = {
         short={"documents": 4_000, "kills": 3},
         long={"documents": 40_000, "kills": 15},
     ),
+    "F4": Scenario(
+        freeze_server,
+        short={"documents": 1_000, "freezes": 2},
+        long={"documents": 10_000, "freezes": 12},
+    ),
+    "F5": Scenario(
+        break_network,
+        short={"documents": 2_000, "resets": 3},
+        long={"documents": 20_000, "resets": 25},
+    ),
+    "F2": Scenario(kill_children, short={"documents": 3_000, "kills": 6}, long={"documents": 40_000, "kills": 200}),
+    "F8": Scenario(poison, short={"documents": 500, "poisons": 3}, long={"documents": 5_000, "poisons": 12}),
+    "F9": Scenario(double_bells, short={"documents": 2_000}, long={"documents": 40_000}),
+    "F11": Scenario(
+        trouble_sink,
+        short={"documents": 3_000, "slow_seconds": 1.0, "down_seconds": 10},
+        long={"documents": 20_000, "slow_seconds": 3.0, "down_seconds": 180},
+    ),
+    "F12": Scenario(
+        kill_writer,
+        short={"documents": 2_000, "probability": 0.7, "seconds": 8},
+        long={"documents": 20_000, "probability": 0.3, "seconds": 120},
+    ),
+    "F14": Scenario(two_beats, short={"documents": 1_000, "seconds": 2}, long={"documents": 5_000, "seconds": 15}),
 }

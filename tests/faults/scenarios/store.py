@@ -1,0 +1,75 @@
+"""F11 and F12: a sink that is slow or down, and a writer that is killed between commit and acknowledgement."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from tests.faults.flags import Flags
+from tests.faults.report import Report
+from tests.faults.system import System, wait_for
+
+HIGH_WATER_RECORDS = 400
+IN_FLIGHT_DOCUMENTS = 600
+MOST_IN_THE_QUEUE = HIGH_WATER_RECORDS + IN_FLIGHT_DOCUMENTS + 200
+"""What was in flight when the mark was passed still arrives, and the file that was just being taken in."""
+
+
+def trouble_sink(directory: Path, *, documents: int, slow_seconds: float, down_seconds: float) -> Report:
+    """F11: the sink takes long for every write, then refuses everything; the stream stays bounded, pulling pauses."""
+    flags = Flags(directory / "flags")
+    settings: dict[str, dict[str, object]] = {
+        "pressure": {"backlog_records": HIGH_WATER_RECORDS, "in_flight_documents": IN_FLIGHT_DOCUMENTS},
+        "store": {"batch_records": 50, "claim_idle_seconds": 3},
+    }
+    with System(directory / "run", settings=settings, environment=flags.environment) as system:
+        started = time.monotonic()
+        flags.raise_flag("sink_slow", slow_seconds)
+        system.feed(documents)
+        wait_for(lambda: system.stored() > 0, 60)
+        flags.raise_flag("sink_down")
+        highest, paused = 0, False
+        ends = time.monotonic() + down_seconds
+        while time.monotonic() < ends:
+            status = system.status()
+            highest = max(highest, status["storage_queue"]["records"])
+            paused |= bool(status["paused"])
+            time.sleep(0.5)
+        flags.lower_flag("sink_down")
+        flags.lower_flag("sink_slow")
+        in_flight_bound = 4 * HIGH_WATER_RECORDS
+        failures = [] if paused else ["pulling did not pause"]
+        failures += (
+            [f"{highest} records in the storage queue"] if highest > HIGH_WATER_RECORDS + in_flight_bound else []
+        )
+        return system.report(
+            "F11",
+            faults=2,
+            under_fire=time.monotonic() - started,
+            notes={"most_records_in_the_storage_queue": highest, "high_water_mark": HIGH_WATER_RECORDS},
+            failures=tuple(failures),
+        )
+
+
+def kill_writer(directory: Path, *, documents: int, probability: float, seconds: float) -> Report:
+    """F12: the writer dies between commit and acknowledgement, again and again."""
+    flags = Flags(directory / "flags")
+    settings = {"store": {"batch_records": 50, "claim_idle_seconds": 2}}
+    with System(directory / "run", settings=settings, environment=flags.environment) as system:
+        started = time.monotonic()
+        flags.raise_flag("kill_writer", probability)
+        writers = set()
+        for _ in range(int(seconds / 0.2)):
+            system.feed(min(documents - system.fed, max(20, int(documents * 0.2 / seconds))))
+            writer = system.children().get("store")
+            writers |= {writer.pid} if writer else set()
+            time.sleep(0.2)
+        system.feed(documents - system.fed)
+        flags.lower_flag("kill_writer")
+        kills = len(writers) - 1
+        return system.report(
+            "F12",
+            faults=kills,
+            under_fire=time.monotonic() - started,
+            failures=() if kills >= 1 else ("the writer was never killed",),
+        )
