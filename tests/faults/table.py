@@ -49,7 +49,7 @@ SCENARIOS: dict[str, Scenario] = {
     "F9": Scenario(double_bells, short={"documents": 2_000}, long={"documents": 40_000}),
     "F11": Scenario(
         trouble_sink,
-        short={"documents": 3_000, "slow_seconds": 1.0, "down_seconds": 10},
+        short={"documents": 8_000, "slow_seconds": 1.0, "down_seconds": 10},
         long={"documents": 20_000, "slow_seconds": 3.0, "down_seconds": 180},
     ),
     "F12": Scenario(
