@@ -6,19 +6,18 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from worker.model import Article, Document
 from worker.operate import parse_files
-from worker.operate.parse_files import Line, parse_paths
+from worker.operate.parse_files import Line, Reading, parse_paths
 from worker.parse import detect, table
 
 
 def lines(*paths: Path, jobs: int = 1, **options: float) -> list[tuple[str, object, str, str | None]]:
-    found: list[Line] = list(parse_paths(paths, jobs=jobs, **options))  # type: ignore[arg-type]
+    found: list[Line] = list(parse_paths(paths, jobs, Reading(**options)))  # type: ignore[arg-type]
     json.dumps(found)
     return [(Path(line["input"]).name, line["member"], line["outcome"], line["reason"]) for line in found]
 
@@ -94,11 +93,11 @@ def test_a_process_that_dies_costs_only_its_file(directory: Path, monkeypatch: p
     assert lines(directory, jobs=2) == [("a.jsonl", None, "rejected", "poison"), *EXPECTED[2:]]
 
 
-def die_on_json_lines(path: Path, parse_seconds: float, document_bytes: int, containers: Any) -> list[Line]:
+def die_on_json_lines(path: Path, reading: Reading) -> list[Line]:
     """Stands in a worker process for a crash inside a C library."""
     if path.suffix == ".jsonl":
         os._exit(9)
-    return _parse_file(path, parse_seconds, document_bytes, containers)
+    return _parse_file(path, reading)
 
 
 _parse_file = parse_files.parse_file

@@ -16,8 +16,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from worker.clean.dates import find_timezone
 from worker.errors import ConfigurationError
 from worker.model import Source
+from worker.parse.field_map import check_fields
 from worker.parse.unpacking import ContainerLimits
 
 SHORT_NAMES = {
@@ -239,7 +241,16 @@ def check_source(source: Source) -> Source:
         raise ConfigurationError(f"source {source.id!r}: a {source.kind} needs {needed}")
     if source.interval_seconds is not None and source.interval_seconds <= 0:
         raise ConfigurationError(f"source {source.id!r}: interval_seconds must be above 0")
+    check_timezone(source.timezone, f"source {source.id!r}: timezone")
+    check_fields(source.fields, f"source {source.id!r}")
     return source
+
+
+def check_timezone(name: str | None, owner: str) -> str | None:
+    """The name itself if there is such a time zone (or none is named); raises ConfigurationError otherwise."""
+    if name is not None and find_timezone(name) is None:
+        raise ConfigurationError(f"{owner} {name!r} is no IANA name; write one such as Europe/Vienna")
+    return name
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

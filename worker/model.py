@@ -34,6 +34,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     (documents handed over by `copydesk ingest`). `claim` makes a directory an inbox: files are moved
     to `done/` or `failed/`; without it files are read in place and remembered by size and time.
 
+    `timezone` (an IANA name) is that of dates which name none. `fields` maps fields of a record to paths in the
+    source's JSON objects or to columns of its tables (worker/parse/field_map.py).
+
     A feed may ask hosts with private addresses only where `allowed_hosts` names them. `headers`, `auth`
     ("user:password") and `proxy` (an http(s) URL) may name environment variables as `${NAME}`; they are secrets, and
     never shown.
@@ -49,6 +52,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     language: str | None = None
     interval_seconds: float | None = None
     enabled: bool = True
+    timezone: str | None = None
+    fields: dict[str, str] = {}
     allowed_hosts: tuple[str, ...] = ()
     headers: dict[str, str] = {}
     auth: str | None = None
@@ -73,7 +78,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Exactly one of `content` (the bytes) and `content_ref` (a spool reference, for large ones) is set.
     `origin` is the path or URL; `member` names a part of it (line of a JSONL file, entry of a feed, path in an
-    archive). `refused` is set where a container lost something: it is all that parsing this document gives.
+    archive). `timezone` and `fields` are those of its source. `refused` is set where a container lost something: it
+    is all that parsing this document gives.
     """
 
     source_id: str
@@ -87,6 +93,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     encoding_declared: str | None = None
     source_name: str | None = None
     language: str | None = None
+    timezone: str | None = None
+    fields: dict[str, str] = {}
     http: Http | None = None
     replayed_from: str | None = None
     refused: Refusal | None = None

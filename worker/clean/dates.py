@@ -10,6 +10,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 import msgspec
 from dateutil import parser as dateutil_parser
@@ -20,6 +21,9 @@ from worker.model import Precision
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 """Before the first news site; an earlier date is a default of some program (1970, 1900, year 1)."""
+
+WITHOUT_ZONE = "date_without_zone"
+"""The warning of a time that names no zone and was read as UTC."""
 
 MOST_AHEAD = timedelta(days=1)
 """How far after receipt a date may lie: clocks and time zones differ by less than this."""
@@ -111,17 +115,41 @@ class Dated(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-def parse_date(value: object, received_at: datetime) -> Dated:
+def parse_date(value: object, received_at: datetime, timezone: str | None = None) -> Dated:
     """A date as found (text, seconds or milliseconds since 1970, datetime) -> UTC.
 
-    Warnings: `date_without_zone` (read as UTC), `date_unreadable`, `date_ambiguous` (day or month
+    `timezone` (an IANA name) is that of a time which names none. Warnings: `date_without_zone` (no zone is known
+    at all: read as UTC), `date_unreadable`, `date_ambiguous` (day or month
     first?), `date_incomplete`, `date_implausible` (before 1990), `date_in_future` (more than a day after
     `received_at`); all but the first give no date.
     """
+    return plausible(in_timezone(read_date(value), timezone), received_at)
+
+
+def read_date(value: object) -> Dated:
+    """A date as found -> as it is written, plausible or not; without a zone as if it were UTC, with the warning."""
     text = value.isoformat() if isinstance(value, datetime) else str(value or "").strip()
-    if not text:
-        return Dated(None)
-    return plausible(_read(text), received_at)
+    return _read(text) if text else Dated(None)
+
+
+def in_timezone(dated: Dated, timezone: str | None) -> Dated:
+    """A date that named no zone and was read as UTC -> the moment meant in an IANA time zone; any other as it is.
+
+    Where clocks are put back and a time comes twice, the first is meant.
+    """
+    zone = find_timezone(timezone) if timezone and WITHOUT_ZONE in dated.warnings else None
+    if zone is None or dated.at is None:
+        return dated
+    doubts = tuple(code for code in dated.warnings if code != WITHOUT_ZONE)
+    return Dated(dated.at.replace(tzinfo=zone).astimezone(UTC), dated.precision, doubts)
+
+
+def find_timezone(name: str) -> ZoneInfo | None:
+    """An IANA name -> its rules; None where there is no such zone."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, KeyError, OSError):
+        return None
 
 
 def plausible(dated: Dated, received_at: datetime) -> Dated:
@@ -172,7 +200,7 @@ def _from_iso(found: re.Match[str]) -> Dated:
     moment = start + timedelta(hours=int(hour), minutes=int(minute), seconds=int(second or 0))
     precision: Precision = "minute" if second is None else "second"
     if not zone:
-        return Dated(moment, precision, ("date_without_zone",))
+        return Dated(moment, precision, (WITHOUT_ZONE,))
     return Dated(moment - timedelta(seconds=_offset(zone)), precision)
 
 
@@ -194,7 +222,7 @@ def _from_east_asian(found: re.Match[str]) -> Dated:
     if hours > 24 or int(minute) > 59:
         raise ValueError(found.group())
     moment = start + timedelta(hours=hours, minutes=int(minute), seconds=int(second or 0))
-    return Dated(moment, "second" if second else "minute", ("date_without_zone",))
+    return Dated(moment, "second" if second else "minute", (WITHOUT_ZONE,))
 
 
 def _from_rfc_822(text: str) -> Dated:
@@ -237,7 +265,7 @@ def _zone(name: str | None, offset_seconds: int | None) -> tz.tzoffset | None:
 
 def _in_utc(moment: datetime, precision: Precision) -> Dated:
     if moment.tzinfo is None:
-        return Dated(moment.replace(tzinfo=UTC), precision, ("date_without_zone",))
+        return Dated(moment.replace(tzinfo=UTC), precision, (WITHOUT_ZONE,))
     utc = moment.astimezone(UTC)
     if moment.tzname() in _AMERICAN and _is_american_summer(moment.replace(tzinfo=None)):
         utc -= timedelta(hours=1)

@@ -31,6 +31,16 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON, one object a line, instead of a table.")]
 
+FieldsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Where JSON objects and tables keep what: field=path pairs, as headline=data.title,body_text=text."
+    ),
+]
+TimezoneOption = Annotated[
+    str | None, typer.Option(help="Time zone of dates that name none: an IANA name, as Europe/Vienna.")
+]
+
 FLEXIBLE = {"headline": 24, "place": 16, "origin": 16, "value": 16, "problem": 12, "detail": 12, "remedy": 16}
 """Columns that give way where the terminal is narrow, and their least width; ids and figures are copied whole."""
 WRAPPED = ("problem", "detail", "remedy")

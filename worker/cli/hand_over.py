@@ -17,7 +17,9 @@ from redis.exceptions import RedisError
 from worker.cli.common import (
     ConfigOption,
     DataOption,
+    FieldsOption,
     JsonOption,
+    TimezoneOption,
     celery_bells,
     console,
     load,
@@ -26,7 +28,7 @@ from worker.cli.common import (
 from worker.cli.crew import Crew
 from worker.cli.display import Display, print_summary
 from worker.cli.parts import check_safe
-from worker.config import Settings, check_source
+from worker.config import Settings, check_source, check_timezone
 from worker.desk import Desk
 from worker.errors import ConfigurationError
 from worker.intake.directory import pull_paths
@@ -34,8 +36,9 @@ from worker.intake.receiver import Progress, Pulled
 from worker.intake.standard_input import pull_stream
 from worker.model import LANES, Lane, Source
 from worker.operate.idle import unstored
-from worker.operate.parse_files import parse_paths
+from worker.operate.parse_files import Reading, parse_paths
 from worker.operate.status import snapshot
+from worker.parse.field_map import parse_fields
 from worker.state.server import EmbeddedServer
 
 STANDARD_INPUT = Path("-")
@@ -157,17 +160,26 @@ def parse(
     paths: Annotated[list[Path], typer.Argument(help="Files or directories.")],
     as_json: JsonOption = False,
     jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = 1,
+    fields: FieldsOption = None,
+    timezone: TimezoneOption = None,
     config: ConfigOption = None,
     data: DataOption = None,
 ) -> None:
     """Parse only: what each document would become. No server, nothing stored.
 
-    Example: [bold]copydesk parse --json --jobs 4 articles/ > out.jsonl[/bold]
+    Examples: [bold]copydesk parse --json --jobs 4 articles/ > out.jsonl[/bold],
+    [bold]copydesk parse --fields headline=title,body_text=content.text answer.json[/bold]
     """
-    settings = load(config, data)
-    limits = settings.limits
+    limits = load(config, data).limits
+    reading = Reading(
+        parse_seconds=limits.parse_seconds,
+        document_bytes=limits.document_bytes,
+        containers=limits.container,
+        timezone=check_timezone(timezone, "--timezone"),
+        fields=parse_fields(fields, "--fields") if fields is not None else {},
+    )
     refused = 0
-    for line in parse_paths(paths, jobs, limits.parse_seconds, limits.document_bytes, limits.container):
+    for line in parse_paths(paths, jobs, reading):
         refused += line["reason"] == "unreadable"
         if as_json:
             print_json(line)

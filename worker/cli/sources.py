@@ -7,9 +7,22 @@ from typing import Annotated, Any
 
 import typer
 
-from worker.cli.common import ConfigOption, DataOption, JsonOption, ago, console, load, opened, print_rows
+from worker.cli.common import (
+    ConfigOption,
+    DataOption,
+    FieldsOption,
+    JsonOption,
+    TimezoneOption,
+    ago,
+    console,
+    load,
+    opened,
+    print_rows,
+)
+from worker.config import check_source
 from worker.errors import ConfigurationError
 from worker.model import LANES, Lane, Source
+from worker.parse.field_map import parse_fields
 from worker.state.sources import SourceState
 
 app = typer.Typer(help="Feeds and directories: list, add, remove.", no_args_is_help=True)
@@ -37,6 +50,8 @@ def add(
     lane: Annotated[str, typer.Option(help="news or backfill.")] = "news",
     language: Annotated[str | None, typer.Option(help="BCP 47 tag, where the source has one language.")] = None,
     interval_seconds: Annotated[float | None, typer.Option(help="Between two pulls.", min=0.1)] = None,
+    timezone: TimezoneOption = None,
+    fields: FieldsOption = None,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -47,8 +62,15 @@ def add(
     """
     if lane not in LANES:
         raise ConfigurationError(f"--lane takes {' or '.join(LANES)}, not {lane!r}")
-    facts: dict[str, Any] = {"id": source_id, "name": name, "language": language, "interval_seconds": interval_seconds}
-    source = _source(place, lane, facts, claim=claim)
+    facts: dict[str, Any] = {
+        "id": source_id,
+        "name": name,
+        "language": language,
+        "interval_seconds": interval_seconds,
+        "timezone": timezone,
+        "fields": parse_fields(fields, "--fields") if fields is not None else {},
+    }
+    source = check_source(_source(place, lane, facts, claim=claim))
     settings = load(config, data)
     with opened(settings) as desk:
         desk.sources.sync(settings.sources)

@@ -187,6 +187,8 @@ def _answer(
         encoding_declared=response.charset_encoding,
         source_name=source.name,
         language=source.language,
+        timezone=source.timezone,
+        fields=source.fields,
         http=Http(
             url=without_credentials(str(response.url)),
             status=response.status_code,

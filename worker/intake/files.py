@@ -129,6 +129,8 @@ def document_of(source: Source, origin: Path, now: datetime) -> Document:
         received_at=now,
         source_name=source.name,
         language=source.language,
+        timezone=source.timezone,
+        fields=source.fields,
     )
 
 

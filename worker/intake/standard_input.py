@@ -53,7 +53,13 @@ def _parcels(
     stream: BinaryIO, source: Source, settings: Settings, spool: Spool, now: datetime, tally: Tally
 ) -> Generator[Parcel, None, None]:
     template = Document(
-        source_id=source.id, origin=ORIGIN, received_at=now, source_name=source.name, language=source.language
+        source_id=source.id,
+        origin=ORIGIN,
+        received_at=now,
+        source_name=source.name,
+        language=source.language,
+        timezone=source.timezone,
+        fields=source.fields,
     )
     try:
         for document, position in documents_of_lines(stream, template, settings, spool):

@@ -40,13 +40,20 @@ _AHEAD = 8
 Line = dict[str, Any]
 
 
-def parse_paths(
-    paths: Sequence[Path],
-    jobs: int = 1,
-    parse_seconds: float = PARSE_SECONDS,
-    document_bytes: int = DOCUMENT_BYTES,
-    containers: ContainerLimits = _CONTAINERS,
-) -> Iterator[Line]:
+class Reading(msgspec.Struct, frozen=True):
+    """How files are read: the limits for each, and what a source would say of them (worker/model.py, Source)."""
+
+    parse_seconds: float = PARSE_SECONDS
+    document_bytes: int = DOCUMENT_BYTES
+    containers: ContainerLimits = _CONTAINERS
+    timezone: str | None = None
+    fields: dict[str, str] = {}
+
+
+_USUAL = Reading()
+
+
+def parse_paths(paths: Sequence[Path], jobs: int = 1, reading: Reading = _USUAL) -> Iterator[Line]:
     """Files and directories -> `{"input", "member", "outcome", "reason", "record"}` for each document.
 
     Directories are walked in sorted order without dotfiles and symbolic links; the lines come in the
@@ -56,9 +63,9 @@ def parse_paths(
     files = (file for path in paths for file in walk(path))
     if jobs <= 1:
         for file in files:
-            yield from _lines(file, parse_seconds, document_bytes, containers)
+            yield from _lines(file, reading)
         return
-    yield from _parse_in_processes(files, jobs, parse_seconds, document_bytes, containers)
+    yield from _parse_in_processes(files, jobs, reading)
 
 
 def walk(path: Path) -> Iterator[Path]:
@@ -75,45 +82,46 @@ def walk(path: Path) -> Iterator[Path]:
             yield child
 
 
-def parse_file(
-    path: Path,
-    parse_seconds: float = PARSE_SECONDS,
-    document_bytes: int = DOCUMENT_BYTES,
-    containers: ContainerLimits = _CONTAINERS,
-) -> list[Line]:
+def parse_file(path: Path, reading: Reading = _USUAL) -> list[Line]:
     """A file -> its lines. Never raises on bad input."""
-    return list(_lines(path, parse_seconds, document_bytes, containers))
+    return list(_lines(path, reading))
 
 
-def _lines(path: Path, parse_seconds: float, document_bytes: int, containers: ContainerLimits) -> Iterator[Line]:
+def _lines(path: Path, reading: Reading) -> Iterator[Line]:
     origin = str(path)
     try:
-        for document in _documents(path, document_bytes, containers):
-            for item in _parse_in_time(document, parse_seconds):
+        for document in _documents(path, reading):
+            for item in _parse_in_time(document, reading.parse_seconds):
                 yield _line(origin, item)
     except (Rejected, Failed) as error:
         yield _line(origin, refusal(error))
 
 
-def _documents(path: Path, document_bytes: int, containers: ContainerLimits) -> Iterator[Document]:
+def _documents(path: Path, reading: Reading) -> Iterator[Document]:
     """What is in a container of any size, or the file itself where it is none or holds nothing.
 
     Raises Rejected `too_large` and Failed `unreadable`.
     """
-    document = Document(source_id="parse", origin=str(path), received_at=datetime.now(UTC))
+    document = Document(
+        source_id="parse",
+        origin=str(path),
+        received_at=datetime.now(UTC),
+        timezone=reading.timezone,
+        fields=reading.fields,
+    )
     empty = True
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise Failed("unreadable", "not a regular file")
         with path.open("rb") as stream:
-            for member in open_container(document, stream, containers) or ():
+            for member in open_container(document, stream, reading.containers) or ():
                 empty = False
                 yield member
             if not empty:
                 return
-            if status.st_size > document_bytes:
-                raise Rejected("too_large", f"{status.st_size} bytes, the limit is {document_bytes}")
+            if status.st_size > reading.document_bytes:
+                raise Rejected("too_large", f"{status.st_size} bytes, the limit is {reading.document_bytes}")
             stream.seek(0)
             content = stream.read()
     except OSError as error:
@@ -132,16 +140,14 @@ def _parse_in_time(document: Document, seconds: float) -> list[Article | Refusal
         return [parse_error(error, document.member)]
 
 
-def _parse_in_processes(
-    files: Iterator[Path], jobs: int, parse_seconds: float, document_bytes: int, containers: ContainerLimits
-) -> Iterator[Line]:
+def _parse_in_processes(files: Iterator[Path], jobs: int, reading: Reading) -> Iterator[Line]:
     """Lines in the order of the files; a pool that broke is replaced and its files are tried one by one."""
     pool = _pool(jobs)
     try:
         waiting: list[tuple[Path, Future[list[Line]]]] = []
         while True:
             for file in islice(files, jobs * _AHEAD - len(waiting)):
-                waiting.append((file, pool.submit(parse_file, file, parse_seconds, document_bytes, containers)))  # noqa: PERF401
+                waiting.append((file, pool.submit(parse_file, file, reading)))  # noqa: PERF401
             if not waiting:
                 return
             file, future = waiting[0]
@@ -150,7 +156,7 @@ def _parse_in_processes(
             except BrokenProcessPool:
                 pool.shutdown(wait=False, cancel_futures=True)
                 for victim, _ in waiting:
-                    yield from _parse_alone(victim, parse_seconds, document_bytes, containers)
+                    yield from _parse_alone(victim, reading)
                 waiting, pool = [], _pool(jobs)
                 continue
             waiting.pop(0)
@@ -159,11 +165,11 @@ def _parse_in_processes(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _parse_alone(file: Path, parse_seconds: float, document_bytes: int, containers: ContainerLimits) -> list[Line]:
+def _parse_alone(file: Path, reading: Reading) -> list[Line]:
     """A file in a process of its own: if that dies, the file is to blame."""
     with _pool(1) as pool:
         try:
-            return pool.submit(parse_file, file, parse_seconds, document_bytes, containers).result()
+            return pool.submit(parse_file, file, reading).result()
         except BrokenProcessPool:
             return [
                 _line(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from worker import __version__
-from worker.clean.dates import Dated, parse_date, plausible
+from worker.clean.dates import Dated, in_timezone, plausible, read_date
 from worker.clean.language import choose_language
 from worker.clean.people import Byline, parse_byline
 from worker.clean.text import clean_line, clean_text
@@ -62,27 +62,31 @@ class Draft:
 
     def set_published(self, value: object, origin: str) -> bool:
         """Set published_at from a date as found; doubts become warnings, a doubtful date sets nothing."""
-        return self._set_published(parse_date(value, self.document.received_at), origin)
+        return self.set_published_read(read_date(value), origin)
 
     def set_published_read(self, dated: Dated, origin: str) -> bool:
         """Set published_at from a date that was read elsewhere, if it is plausible."""
-        return self._set_published(plausible(dated, self.document.received_at), origin)
-
-    def _set_published(self, dated: Dated, origin: str) -> bool:
         if "published_at" in self.fields:
             return False
-        self.warn(*dated.warnings)
-        if dated.at is None:
+        placed, place = self._placed(dated, origin)
+        self.warn(*placed.warnings)
+        if placed.at is None:
             return False
-        self.set("published_precision", dated.precision, origin)
+        self.set("published_precision", placed.precision, origin)
         self.set("published_source", origin, origin)
-        return self.set("published_at", dated.at, origin)
+        return self.set("published_at", placed.at, place)
 
     def set_updated(self, value: object, origin: str) -> bool:
         """Set updated_at from a date as found."""
-        dated = parse_date(value, self.document.received_at)
+        dated, place = self._placed(read_date(value), origin)
         self.warn(*(f"updated_{code}" for code in dated.warnings))
-        return self.set("updated_at", dated.at, origin)
+        return self.set("updated_at", dated.at, place)
+
+    def _placed(self, dated: Dated, origin: str) -> tuple[Dated, str]:
+        """A date as it was read -> in the source's time zone if it names none, if plausible; and where it is from."""
+        in_zone = in_timezone(dated, self.document.timezone)
+        place = origin if in_zone is dated else f"{origin}, timezone of the source"
+        return plausible(in_zone, self.document.received_at), place
 
     def set_authors(self, names: Iterable[str], origin: str, role: str | None = None) -> bool:
         """Set authors (and provider, where an agency is named) from bylines or lists of names."""

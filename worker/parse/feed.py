@@ -76,7 +76,7 @@ def parse_feed(content: bytes, document: Document) -> Iterator[Article | Refusal
 
 def _read(text: str, document: Document) -> tuple[Any, list[Any]]:
     """What feedparser says of a feed, and its entries: of a large plain one it reads only some itself."""
-    large = read_large(text, document.http.url if document.http else None, document.received_at)
+    large = read_large(text, document.http.url if document.http else None)
     if large is not None:
         parsed = _feedparser(large.skeleton, document)
         feed = _feed_of(parsed)

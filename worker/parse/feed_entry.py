@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from worker.clean.dates import Dated, parse_date
+from worker.clean.dates import Dated, read_date
 from worker.clean.html import html_to_text, looks_like_markup, sanitize
 from worker.clean.people import is_agency
 from worker.clean.text import clean_line
@@ -148,7 +148,7 @@ def _set_published(entry: Any, draft: Draft) -> None:
         value = entry.get(name)
         if not value:
             continue
-        read = parse_date(value, draft.document.received_at)
+        read = read_date(value)
         if read.at is None and "date_unreadable" in read.warnings and (moment := _moment(entry.get(f"{name}_parsed"))):
             read = Dated(moment, "second")
         if draft.set_published_read(read, "feed"):

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import msgspec
 from lxml import etree
 
-from worker.clean.dates import parse_date
+from worker.clean.dates import read_date
 
 FEWEST_ENTRIES = 100
 """Below this feedparser alone is quick enough, and nothing is to be compared."""
@@ -71,7 +70,7 @@ class _Unusual(Exception):
     """An entry holds something that is left to feedparser."""
 
 
-def read_large(text: str, base: str | None, received_at: datetime) -> LargeFeed | None:
+def read_large(text: str, base: str | None) -> LargeFeed | None:
     """The text of a feed, and the address it was fetched from -> its entries; None: feedparser is to read all of it."""
     if _CONTEXT.search(text) or sum(1 for _ in _ITEM.finditer(text)) < FEWEST_ENTRIES:
         return None
@@ -84,7 +83,7 @@ def read_large(text: str, base: str | None, received_at: datetime) -> LargeFeed 
     if root.tag != "rss" or len(channels) != 1 or not str(root.get("version", "")).startswith("2."):
         return None
     items = channels[0].findall("item")
-    entries = [_read(item, base, received_at) for item in items]
+    entries = [_read(item, base) for item in items]
     unusual = {index for index, entry in enumerate(entries) if entry is None}
     if len(unusual) > len(items) * _MOST_UNUSUAL:
         return None
@@ -112,9 +111,9 @@ def merge(large: LargeFeed, read: list[Any], same: Callable[[Any, Any], bool]) -
     return entries
 
 
-def _read(item: etree._Element, base: str | None, received_at: datetime) -> dict[str, Any] | None:
+def _read(item: etree._Element, base: str | None) -> dict[str, Any] | None:
     try:
-        entry = _entry(item, received_at)
+        entry = _entry(item)
     except _Unusual:
         return None
     for text in (*entry.get("content", ()), entry.get("summary_detail", {})):
@@ -122,7 +121,7 @@ def _read(item: etree._Element, base: str | None, received_at: datetime) -> dict
     return entry
 
 
-def _entry(item: etree._Element, received_at: datetime) -> dict[str, Any]:
+def _entry(item: etree._Element) -> dict[str, Any]:
     """An item as feedparser would give it, as far as articles need it."""
     if item.attrib:
         raise _Unusual
@@ -132,7 +131,7 @@ def _entry(item: etree._Element, received_at: datetime) -> dict[str, Any]:
         if len(node):
             raise _Unusual
         if name in _TEXTS:
-            _set_text(entry, _TEXTS[name], node, received_at)
+            _set_text(entry, _TEXTS[name], node)
         elif name in _LISTS:
             entry.setdefault(_LISTS[name], []).append(dict(node.attrib))
         elif name == "category":
@@ -153,7 +152,7 @@ def _complete(entry: dict[str, Any]) -> None:
         entry.setdefault("summary", entry["content"][0]["value"])
 
 
-def _set_text(entry: dict[str, Any], field: str, node: etree._Element, received_at: datetime) -> None:
+def _set_text(entry: dict[str, Any], field: str, node: etree._Element) -> None:
     text = _text(node)
     if field in entry or not text or (node.attrib and field != "id"):
         raise _Unusual
@@ -167,7 +166,7 @@ def _set_text(entry: dict[str, Any], field: str, node: etree._Element, received_
         entry["guid_is_link"] = node.get("isPermaLink", "true") == "true"
         if entry["guid_is_link"]:
             _link(text)
-    elif field == "published" and "date_unreadable" in parse_date(text, received_at).warnings:
+    elif field == "published" and "date_unreadable" in read_date(text).warnings:
         raise _Unusual
     elif field == "summary":
         entry["summary_detail"] = {"type": "text/html", "language": None}

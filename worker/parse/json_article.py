@@ -14,74 +14,38 @@ from worker.errors import Rejected
 from worker.model import Article, Document, Encoding, Media, Refusal
 from worker.parse import json_ld
 from worker.parse.draft import Draft
+from worker.parse.field_map import USUAL_NAMES, apply_fields, name_paths
 from worker.parse.refusals import refusal
 from worker.parse.wire.json_wire import find_wire, read_wire
 
-# Names of a record's field in other people's JSON, most specific first; compared without case and "_".
-_NAMES: dict[str, tuple[str, ...]] = {
-    "guid": ("guid", "id", "_id", "uri", "article_id"),
-    "headline": ("headline", "title", "head"),
-    "subheadline": ("subheadline", "sub_title", "dek", "deck", "kicker", "standfirst"),
-    "abstract": ("abstract", "summary", "description", "excerpt", "lead", "teaser"),
-    "body_text": (
-        "body_text",
-        "article_body",
-        "body",
-        "text",
-        "full_text",
-        "maintext",
-        "content",
-        "content_text",
-    ),
-    "body_html": ("body_html", "content_html", "html"),
-    "url": ("url", "link", "permalink", "source_url", "web_url"),
-    "canonical_url": ("canonical_url", "canonical"),
-    "published_at": (
-        "published_at",
-        "published",
-        "date_published",
-        "publish_date",
-        "pub_date",
-        "publication_date",
-        "date",
-    ),
-    "updated_at": (
-        "updated_at",
-        "updated",
-        "date_modified",
-        "modified",
-        "modified_at",
-        "last_modified",
-    ),
-    "authors": ("authors", "author", "creator", "byline", "by"),
-    "byline": ("byline",),
-    "dateline": ("dateline",),
-    "language": ("language", "lang", "in_language", "language_code"),
-    "source_name": (
-        "source_name",
-        "publisher",
-        "source",
-        "site_name",
-        "publication",
-        "outlet",
-    ),
-    "provider": ("provider", "agency"),
-    "syndicated_from": ("syndicated_from",),
-    "sections": ("sections", "section", "category", "categories"),
-    "keywords": ("keywords", "tags", "topics"),
-    "image": ("image", "image_url", "top_image", "lead_image"),
-}
-_KEYS = {field: tuple(name.replace("_", "") for name in names) for field, names in _NAMES.items()}
+_KEYS = {field: tuple(name.replace("_", "") for name in names) for field, names in USUAL_NAMES.items()}
 
 
 def parse_json(content: bytes, document: Document) -> Iterator[Article | Refusal]:
     """JSON bytes -> the article of an object, or the articles of an array (member: index from 0).
 
-    Raises Rejected `malformed_json`, and `unsupported_format` for JSON that holds no article.
+    Of an array only the wanted member where the document names one by its index. Where the document has a map of
+    fields, every object is read by it. Raises Rejected `malformed_json`, and `unsupported_format` for JSON that
+    holds no article.
     """
     value, encoding = load_json(content, document)
+    wanted = document.member if isinstance(value, list) and isinstance(document.member, int) else None
+    if wanted is None:
+        yield from _read_value(value, document, encoding)
+        return
+    alone = msgspec.structs.replace(document, member=None)
+    found = [item for item in _read_value(value, alone, encoding) if item.member in (wanted, None)]
+    yield from found or [refusal(Rejected("no_article", "the array has no such member"), wanted)]
+
+
+def _read_value(value: Any, document: Document, encoding: Encoding) -> Iterator[Article | Refusal]:
     items = value if isinstance(value, list) else [value]
     nodes = [node for node in items if isinstance(node, dict)]
+    if document.fields:
+        mapped = [apply_fields(node, document.fields) for node in nodes]
+        for item in _read_objects(mapped, value, document, encoding):
+            yield name_paths(item, document.fields) if isinstance(item, Article) else item
+        return
     if any("@context" in node or "@graph" in node or "@type" in node for node in nodes):
         articles = list(json_ld.find_articles(value))
         if articles:
@@ -95,7 +59,13 @@ def parse_json(content: bytes, document: Document) -> Iterator[Article | Refusal
     if wire:
         yield from read_wire(wire, document, encoding)
         return
-    if not nodes or not all(map(is_article, nodes)):
+    yield from _read_objects(nodes, value, document, encoding)
+
+
+def _read_objects(
+    nodes: list[dict[str, Any]], value: Any, document: Document, encoding: Encoding
+) -> Iterator[Article | Refusal]:
+    if not nodes or not (document.fields or all(map(is_article, nodes))):
         raise Rejected("unsupported_format", "JSON, but no article: needs a headline and a body")
     if not isinstance(value, list):
         yield read_object(nodes[0], Draft(document, "application/json", encoding))

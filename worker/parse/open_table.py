@@ -17,6 +17,7 @@ from worker.clean.encoding import decode
 from worker.errors import Rejected
 from worker.model import Document
 from worker.parse.detect import JSON
+from worker.parse.field_map import find_path
 from worker.parse.json_article import is_article
 from worker.parse.unpacking import PIECE_BYTES, Again, Budget, Part
 
@@ -27,6 +28,8 @@ _FIELD_CHARACTERS = 20_000_000
 
 def open_table(document: Document, stream: BinaryIO, _budget: Budget) -> Iterator[Part]:
     """A table with a header that names a headline (or link) and a body -> its rows; `member` is the row from 0.
+
+    Where the document has a map of fields, it is enough that one of its columns is there.
 
     Raises Rejected `unsupported_format` for any other table.
     """
@@ -40,13 +43,21 @@ def open_table(document: Document, stream: BinaryIO, _budget: Budget) -> Iterato
     rows = csv.DictReader(text, delimiter=delimiter, quoting=_quoting(head, delimiter))
     try:
         names = [(name or "").strip().lstrip("\ufeff") for name in rows.fieldnames or ()]
-        if not is_article(dict.fromkeys(names, "x")):
-            raise Rejected("unsupported_format", "a table without a column for the body and one for headline or link")
+        refuse_other_columns(names, document)
         rows.fieldnames = names
         for index, row in enumerate(rows):
             yield _part(document, index, row)
     except csv.Error as error:
         raise Rejected("truncated_container", f"damaged at line {rows.line_num}: {error}") from error
+
+
+def refuse_other_columns(names: list[str], document: Document) -> None:
+    """Raises Rejected `unsupported_format` where the columns of a table do not look like articles."""
+    if document.fields:
+        if not any(find_path(dict.fromkeys(names, "x"), path) for path in document.fields.values()):
+            raise Rejected("unsupported_format", "a table without any of the columns that the source's fields name")
+    elif not is_article(dict.fromkeys(names, "x")):
+        raise Rejected("unsupported_format", "a table without a column for the body and one for headline or link")
 
 
 def _encoding(head: bytes, declared: str | None) -> str:

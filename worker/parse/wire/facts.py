@@ -61,7 +61,7 @@ def set_embargo(draft: Draft, moment: str) -> None:
     """A moment before which the text must not be published -> warning `embargo_until:<ISO 8601, UTC>`."""
     if moment.strip():
         # An embargo lies ahead by nature, so no date is too late.
-        at = parse_date(moment, _NO_LIMIT).at
+        at = parse_date(moment, _NO_LIMIT, draft.document.timezone).at
         draft.warn(f"embargo_until:{at:%Y-%m-%dT%H:%M:%SZ}" if at else "embargo_unreadable")
 
 
