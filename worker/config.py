@@ -133,6 +133,8 @@ class Feeds(_Section, frozen=True, kw_only=True):
     """
 
     interval_seconds: float = 3600.0
+    interval_without_validators_seconds: float = 86_400.0
+    slowest_interval_seconds: float = 14_400.0
     timeout_seconds: float = 30.0
     connect_seconds: float = 10.0
     first_byte_seconds: float = 20.0

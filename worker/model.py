@@ -25,6 +25,7 @@ Event = Literal["create", "update", "withdraw"]
 Relation = Literal["exact", "syndicated", "revised", "excerpt", "rewrite"]
 Precision = Literal["second", "minute", "day"]
 LANES: tuple[Lane, ...] = ("news", "backfill")
+UntrustedId = Literal["guid", "link"]
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,7 +80,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Exactly one of `content` (the bytes) and `content_ref` (a spool reference, for large ones) is set.
     `origin` is the path or URL; `member` names a part of it (line of a JSONL file, entry of a feed, path in an
     archive). `timezone` and `fields` are those of its source. `refused` is set where a container lost something: it
-    is all that parsing this document gives.
+    is all that parsing this document gives. `untrusted_ids` are names that the feed gives to several entries.
     """
 
     source_id: str
@@ -96,6 +97,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     timezone: str | None = None
     fields: dict[str, str] = {}
     http: Http | None = None
+    untrusted_ids: tuple[UntrustedId, ...] = ()
     replayed_from: str | None = None
     refused: Refusal | None = None
 

@@ -93,11 +93,16 @@ def fingerprint(source_id: str, article: Article, received_at: datetime) -> Fing
 def _ladder(article: Article) -> list[tuple[str, str]]:
     steps = []
     if article.guid and article.identity_guid:
-        steps.append(("guid", article.guid.strip()))
+        steps.append(("guid", _without_scheme(article.guid.strip())))
     url = article.canonical_url or article.url
     if url and article.identity_url:
-        steps.append(("url", url))
+        steps.append(("url", _without_scheme(url)))
     return steps
+
+
+def _without_scheme(name: str) -> str:
+    """An address is the same under http and https: a site that changes over brings no news by that."""
+    return name.removeprefix("https://") if name.startswith("https://") else name.removeprefix("http://")
 
 
 def _text(article: Article) -> str:

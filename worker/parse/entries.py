@@ -88,10 +88,11 @@ class EntrySet:
         except Exception as error:  # noqa: BLE001 - a parser's bug must cost this one only
             return parse_error(error, index, self._feed)
         guid, link = self._names[index]
+        untrusted = self._document.untrusted_ids
         return msgspec.structs.replace(
             article,
             member=index,
             feed=self._feed,
-            identity_guid=article.identity_guid and self._guids[guid or ""] <= 1,
-            identity_url=article.identity_url and self._links[link or ""] <= 1,
+            identity_guid=article.identity_guid and self._guids[guid or ""] <= 1 and "guid" not in untrusted,
+            identity_url=article.identity_url and self._links[link or ""] <= 1 and "link" not in untrusted,
         )
