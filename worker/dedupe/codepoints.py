@@ -21,9 +21,9 @@ I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-WORD, DIGIT, UPPER, UNSPACED, LINE, STOP, SPACE, BREAK = (np.uint8(1 << bit) for bit in range(8))
+WORD, DIGIT, UPPER, UNSPACED, LINE, STOP, SPACE = (np.uint8(1 << bit) for bit in range(7))
 """Kinds: part of a word; digit; upper or title case; of a script without spaces; ends a line; ends a sentence
-(or opens a quotation); white space; ends a field of an article (see `words.FIELD`)."""
+(or opens a quotation); white space."""
 
 FIELD = "\x1e"
 """Stands between the fields of articles when they are joined: U+001E, record separator."""
@@ -83,7 +83,7 @@ def values() -> U64:
 
 def _kind(character: str) -> int:
     if character == FIELD:
-        return int(LINE | STOP | SPACE | BREAK)
+        return int(LINE | STOP | SPACE)
     kind = 0
     if character.isspace():
         kind |= int(SPACE)

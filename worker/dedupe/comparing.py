@@ -14,20 +14,28 @@ import numpy as np
 import numpy.typing as npt
 
 from worker.dedupe.codepoints import F64, I64, U32, Bools
-from worker.dedupe.sketch import GRAMS, LEADS, NAMES, NUMBERS, TITLES, UNKNOWN_HOURS
+from worker.dedupe.sketch import GRAMS, LEADS, NAMES, NUMBERS, PLACE_BITS, SEQUENCES, TITLES, UNKNOWN_HOURS
 
 UNKNOWN = np.nan
 FEATURES = (
     "resemblance",
     "containment",
     "shared",
+    "weakest_quarter",
+    "first_quarter",
     "lead",
     "lead_containment",
+    "lead_shared",
+    "lead_missing",
     "numbers_missing",
     "numbers_missing_count",
+    "numbers_changed",
     "numbers_resemblance",
+    "sequences_changed",
+    "sequences_resemblance",
     "names_missing",
     "names_missing_count",
+    "names_changed",
     "names_resemblance",
     "title",
     "length_ratio",
@@ -45,6 +53,7 @@ class Sample:
 
     hashes: U32
     totals: I64
+    eighths: U32
 
     def limits(self) -> U32:
         """The highest hash each sample can speak of: all of them where the whole set was kept."""
@@ -63,13 +72,18 @@ def compare(one: npt.NDArray[np.void], other: npt.NDArray[np.void]) -> F64:
     found, asked = _found(short_grams, long_grams)
     backwards, asked_backwards = _found(long_grams, short_grams)
     containment = np.maximum(_share(found, asked), _share(backwards, asked_backwards) / np.maximum(ratio, 1e-9))
+    in_lead = _found(_as_leads(short_grams), long_lead)
     columns = [
         _resemblance(short_grams, long_grams),
         np.minimum(_smoothed(found, asked), containment),
         found.astype(np.float64),
+        *_quarters(short_grams, long_grams),
         _resemblance(short_lead, long_lead),
-        _smoothed(*_found(_as_leads(short_grams), long_lead)),
+        _smoothed(*in_lead),
+        in_lead[0].astype(np.float64),
+        (in_lead[1] - in_lead[0]).astype(np.float64),
         *_differences(prints(short, "numbers"), prints(long, "numbers")),
+        *_differences(prints(short, "sequences"), prints(long, "sequences"))[2:],
         *_differences(prints(short, "names"), prints(long, "names")),
         _titles(prints(short, "titles"), prints(long, "titles")),
         ratio,
@@ -89,7 +103,8 @@ def grams(rows: npt.NDArray[np.void]) -> Sample:
     """The samples of the whole texts."""
     three = rows["grams"].astype(np.uint32)
     hashes = three[..., 0] | three[..., 1] << np.uint32(8) | three[..., 2] << np.uint32(16)
-    return _sample(hashes, rows["gram_count"], GRAMS)
+    eighths = hashes & np.uint32((1 << PLACE_BITS) - 1)
+    return _sample(hashes >> np.uint32(PLACE_BITS), rows["gram_count"], GRAMS, eighths)
 
 
 def leads(rows: npt.NDArray[np.void]) -> Sample:
@@ -99,19 +114,23 @@ def leads(rows: npt.NDArray[np.void]) -> Sample:
 
 def prints(rows: npt.NDArray[np.void], field: str) -> Sample:
     """The samples of `numbers`, `names` or `titles`."""
-    kept = {"numbers": NUMBERS, "names": NAMES, "titles": TITLES}[field]
+    kept = {"numbers": NUMBERS, "sequences": SEQUENCES, "names": NAMES, "titles": TITLES}[field]
     return _sample(rows[field].astype(np.uint32), rows[f"{field[:-1]}_count"], kept)
 
 
-def _sample(hashes: U32, totals: npt.NDArray[np.integer], kept: int) -> Sample:
+def _sample(hashes: U32, totals: npt.NDArray[np.integer], kept: int, eighths: U32 | None = None) -> Sample:
     present = np.arange(kept) < totals[:, None]
-    return Sample(np.where(present, hashes, _ABSENT), totals.astype(np.int64))
+    return Sample(
+        np.where(present, hashes, _ABSENT),
+        totals.astype(np.int64),
+        eighths if eighths is not None else np.zeros_like(hashes),
+    )
 
 
 def _as_leads(sample: Sample) -> Sample:
     """Leads are kept in 16 bits: look at the same bits of the whole text's sample."""
-    shortened = np.where(sample.hashes == _ABSENT, _ABSENT, sample.hashes >> np.uint32(8))
-    return Sample(shortened, sample.totals)
+    shortened = np.where(sample.hashes == _ABSENT, _ABSENT, sample.hashes >> np.uint32(24 - 16 - PLACE_BITS))
+    return Sample(shortened, sample.totals, sample.eighths)
 
 
 def _within(one: Sample, other: Sample) -> tuple[Bools, Bools]:
@@ -145,12 +164,34 @@ def _resemblance(one: Sample, other: Sample) -> F64:
     return _share(both, union)
 
 
-def _differences(short: Sample, long: Sample) -> tuple[F64, F64, F64]:
-    """(share of the shorter text's that the longer has not, how many such, resemblance)."""
+def _differences(short: Sample, long: Sample) -> tuple[F64, F64, F64, F64]:
+    """How two sets differ.
+
+    (share of the shorter text's that the longer has not, how many such, how many were exchanged: each text has
+    some that the other has not; resemblance).
+    """
     found, asked = _found(short, long)
     missing = (asked - found).astype(np.float64)
     share = np.where(asked > 0, missing / np.maximum(asked, 1), 0.0)
-    return share, missing, _resemblance(short, long)
+    found_back, asked_back = _found(long, short)
+    changed = np.minimum(missing, asked_back - found_back)
+    return share, missing, changed, _resemblance(short, long)
+
+
+def _quarters(short: Sample, long: Sample) -> tuple[F64, F64]:
+    """Of the quarters of the shorter text: the share that is found of the least found, and of the first.
+
+    A copy is found all over; of a text that shares a gallery or a background passage one end is found. Few samples
+    fall into a quarter, so its share is drawn towards that of the whole text.
+    """
+    shared, told = _within(short, long)
+    quarter = short.eighths >> np.uint32(PLACE_BITS - 2)
+    overall = _smoothed((shared & told).sum(axis=1), told.sum(axis=1))
+    shares = []
+    for number in range(4):
+        here = told & (quarter == number)
+        shares.append(((shared & here).sum(axis=1) + 2 * overall) / (here.sum(axis=1) + 2))
+    return np.minimum.reduce(shares), shares[0]
 
 
 def _titles(one: Sample, other: Sample) -> F64:

@@ -23,8 +23,10 @@ from worker.dedupe.furniture import Furniture
 from worker.dedupe.trimming import trim
 from worker.dedupe.words import Words, split_words
 
-GRAMS, LEADS, NUMBERS, NAMES, TITLES = 40, 16, 16, 12, 7
-"""How many hashes are kept of the whole text, of its lead, of its numbers, names and title words."""
+GRAMS, LEADS, NUMBERS, SEQUENCES, NAMES, TITLES = 36, 14, 16, 8, 12, 6
+"""How many hashes are kept: of the whole text, its lead, its numbers, pairs of successive numbers, names, title."""
+PLACE_BITS = 3
+"""With each hash of the whole text goes the eighth of the text that it stands in."""
 LEAD_GRAMS = 64
 """The lead: the first so many word triples."""
 FIRST_GRAMS = 24
@@ -33,6 +35,11 @@ SHORTEST_GRAMS = 15
 """A text with fewer different word triples is too short to judge: it gets no features."""
 WHOLE_FEATURES, LEAD_FEATURES, FIRST_FEATURES = 10, 2, 2
 MOST_FEATURES = WHOLE_FEATURES + LEAD_FEATURES + FIRST_FEATURES
+SHORTEST_SENTENCE = 5
+"""Words; a shorter one is furniture only as a line of its own."""
+LIGHTEST_FEATURE = 14
+"""Letters that the three words of a feature have at least (a digit counts for four more): what is made of short
+words only ("one of the") is in too many texts to find one by."""
 HASH_BITS = 56
 MOST_TEXTS_AT_ONCE = 1 << (64 - HASH_BITS)
 MOST_CHARACTERS_AT_ONCE = 1 << 17
@@ -43,10 +50,12 @@ SKETCH = np.dtype(
         ("grams", "u1", (GRAMS, 3)),
         ("leads", "<u2", (LEADS,)),
         ("numbers", "<u2", (NUMBERS,)),
+        ("sequences", "<u2", (SEQUENCES,)),
         ("names", "<u2", (NAMES,)),
         ("titles", "<u2", (TITLES,)),
         ("gram_count", "<u2"),
         ("number_count", "u1"),
+        ("sequence_count", "u1"),
         ("name_count", "u1"),
         ("title_count", "u1"),
         ("lead_count", "u1"),
@@ -60,6 +69,8 @@ _FIRST = np.uint64(0x8CB92BA72F3D8DD7)
 _SECOND = np.uint64(0xA24BAED4963EE407)
 _THIRD = np.uint64(0x9FB21C651E98DF25)
 _EMPTY = np.uint64((1 << HASH_BITS) - 1)
+_HEAVY = np.uint64(1 << (64 - HASH_BITS + PLACE_BITS))
+"""A bit of a triple's hash, set where its words are not all short ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,26 +120,45 @@ def _sketch_part(articles: list[SketchInput], bodies: list[str], furniture: Furn
     # Bodies first, then headlines: the number of a text tells which it is.
     words = split_words(bodies + [article.headline for article in articles])
     paragraphs, is_furniture = _paragraphs(words, count, furniture)
-    titles, title_totals = _lowest(words.hashes, words.texts - count, words.texts >= count, TITLES, count)
+    title = words.texts >= count
+    titles, title_totals = _lowest(words.hashes[title], words.texts[title] - count, None, TITLES, count)
     body = ~is_furniture & (words.texts < count)
-    grams, gram_texts, places = _grams(words.hashes[body], words.texts[body], count)
-    lowest, gram_totals = _lowest(grams, gram_texts, None, GRAMS, count)
-    leads, lead_totals = _lowest(grams, gram_texts, places < LEAD_GRAMS, LEADS, count)
-    firsts, _ = _lowest(grams, gram_texts, places < FIRST_GRAMS, FIRST_FEATURES, count)
-    numbers, number_totals = _lowest(*_numbers(words, body), None, NUMBERS, count)
-    names, name_totals = _lowest(words.hashes, words.texts, body & words.is_name, NAMES, count)
+    grams, gram_texts, places, eighths = _grams(words.hashes[body], words.texts[body], words.weights[body], count)
+    lowest, gram_totals = _lowest(grams, gram_texts, eighths, GRAMS, count)
+    lead = places < LEAD_GRAMS
+    heavy = grams & _HEAVY > 0
+    leads, lead_totals = _lowest(grams[lead], gram_texts[lead], None, LEADS, count)
+    ahead = [(heavy & lead, LEAD_FEATURES), (heavy & (places < FIRST_GRAMS), FIRST_FEATURES)]
+    firsts = [_lowest(grams[near], gram_texts[near], None, kept, count)[0] for near, kept in ahead]
+    number_hashes, number_texts = _numbers(words, body)
+    numbers, number_totals = _lowest(number_hashes, number_texts, None, NUMBERS, count)
+    sequences, sequence_totals = _lowest(*_sequences(number_hashes, number_texts), None, SEQUENCES, count)
+    is_name = body & words.is_name
+    names, name_totals = _lowest(words.hashes[is_name], words.texts[is_name], None, NAMES, count)
 
     packed = np.zeros(count, dtype=SKETCH)
     packed["grams"] = _three_bytes(lowest)
-    for field, hashes in (("leads", leads), ("numbers", numbers), ("names", names), ("titles", titles)):
+    for field, hashes in (
+        ("leads", leads),
+        ("numbers", numbers),
+        ("sequences", sequences),
+        ("names", names),
+        ("titles", titles),
+    ):
         packed[field] = hashes >> np.uint64(HASH_BITS - 16)
     packed["gram_count"] = np.minimum(gram_totals, 0xFFFF)
-    totals = (("number", number_totals), ("name", name_totals), ("title", title_totals), ("lead", lead_totals))
+    totals = (
+        ("number", number_totals),
+        ("sequence", sequence_totals),
+        ("name", name_totals),
+        ("title", title_totals),
+        ("lead", lead_totals),
+    )
     for field, total in totals:
         packed[f"{field}_count"] = np.minimum(total, 0xFF)
     packed["source"] = [source_print(article.source_id) for article in articles]
     packed["hours"] = [_hours(article.published_at) for article in articles]
-    features = _features(lowest, leads, firsts, gram_totals)
+    features = _features(lowest, firsts, gram_totals)
     return [Sketch(packed[i].tobytes(), features[i], paragraphs[i]) for i in range(count)]
 
 
@@ -145,16 +175,26 @@ def unpack(packed: Sequence[bytes]) -> npt.NDArray[np.void]:
     return np.frombuffer(b"".join(packed), dtype=SKETCH)
 
 
-def _grams(hashes: U64, texts: I64, count: int) -> tuple[U64, I64, I64]:
-    """Word triples: (hash, text, place in its text)."""
+def _grams(hashes: U64, texts: I64, weights: I64, count: int) -> tuple[U64, I64, I64, U64]:
+    """Word triples: (hash, text, place in its text, eighth of its text)."""
     if len(hashes) < 3:
         nothing = np.zeros(0, dtype=np.int64)
-        return nothing.astype(np.uint64), nothing, nothing
+        return nothing.astype(np.uint64), nothing, nothing, nothing.astype(np.uint64)
     grams = mix(hashes[:-2] * _FIRST + hashes[1:-1] * _SECOND + hashes[2:] * _THIRD)
     within = texts[:-2] == texts[2:]
+    heavy = (weights[:-2] + weights[1:-1] + weights[2:] >= LIGHTEST_FEATURE).astype(np.uint64)
+    grams = (grams & ~_HEAVY) | heavy * _HEAVY
     begins = np.searchsorted(texts, np.arange(count))
     places = np.arange(len(grams)) - begins[texts[:-2]]
-    return grams[within], texts[:-2][within], places[within]
+    lengths = np.bincount(texts, minlength=count)[texts[:-2]]
+    eighths = (places << PLACE_BITS) // lengths
+    return grams[within], texts[:-2][within], places[within], eighths[within].astype(np.uint64)
+
+
+def _sequences(numbers: U64, texts: I64) -> tuple[U64, I64]:
+    """Each number with the next one: in a table of prices all numbers may be known, but not their order."""
+    follow = texts[:-1] == texts[1:]
+    return mix(numbers[:-1] * _FIRST + numbers[1:])[follow], texts[:-1][follow]
 
 
 def _numbers(words: Words, body: Bools) -> tuple[U64, I64]:
@@ -173,30 +213,39 @@ def _numbers(words: Words, body: Bools) -> tuple[U64, I64]:
 
 
 def _paragraphs(words: Words, count: int, furniture: Furniture) -> tuple[list[tuple[int, ...]], Bools]:
-    """(prints of each body's paragraphs, for each word whether its paragraph is furniture)."""
+    """(prints of what may be furniture in each body, for each word whether it is part of furniture).
+
+    What may be furniture: whole lines, and sentences of some length, for boilerplate is cut and joined too.
+    """
     if not len(words.hashes):
         return [()] * count, np.zeros(0, dtype=np.bool_)
-    starts = np.flatnonzero(np.concatenate(([True], words.lines[1:] != words.lines[:-1])))
-    sums = np.add.reduceat(words.hashes, starts)
-    prints: U32 = (mix(sums) >> np.uint64(32)).astype(np.uint32)
-    texts = words.texts[starts]
-    bounds = np.searchsorted(texts, np.arange(count + 1)).tolist()
-    listed = prints.tolist()
+    starts = np.flatnonzero(words.begins_clause)
     lengths = np.diff(np.concatenate((starts, [len(words.hashes)])))
-    known = furniture.is_furniture(prints) & (texts < count)
+    begins_line = words.begins_line[starts]
+    whole_line = begins_line & np.concatenate((begins_line[1:], [True]))
+    texts = words.texts[starts]
+    eligible = (whole_line | (lengths >= SHORTEST_SENTENCE)) & (texts < count)
+    prints: U32 = (mix(np.add.reduceat(words.hashes, starts)) >> np.uint64(32)).astype(np.uint32)
+    known = furniture.is_furniture(prints) & eligible
+    bounds = np.searchsorted(texts[eligible], np.arange(count + 1)).tolist()
+    listed = prints[eligible].tolist()
     return [tuple(listed[bounds[i] : bounds[i + 1]]) for i in range(count)], np.repeat(known, lengths)
 
 
-def _lowest(hashes: U64, texts: I64, chosen: Bools | None, kept: int, count: int) -> tuple[U64, I64]:
-    """The `kept` lowest different hashes (56 bits) of each text, and how many different ones there are.
+def _lowest(hashes: U64, texts: I64, eighths: U64 | None, kept: int, count: int) -> tuple[U64, I64]:
+    """The `kept` lowest different hashes of each text (53 bits and the eighth), and how many different ones it has.
 
-    Number of text and hash in one integer: one sort orders the batch.
+    Number of text, hash and eighth in one integer: one sort orders the batch.
     """
-    if chosen is not None:
-        hashes, texts = hashes[chosen], texts[chosen]
-    keys = np.sort((texts.astype(np.uint64) << np.uint64(HASH_BITS)) | (hashes >> np.uint64(64 - HASH_BITS)))
+    shift = np.uint64(PLACE_BITS)
+    keys = (hashes >> np.uint64(64 - HASH_BITS)) >> shift << shift
+    keys |= texts.astype(np.uint64) << np.uint64(HASH_BITS)
+    if eighths is not None:
+        keys |= eighths
+    keys.sort()
     if len(keys):
-        keys = keys[np.concatenate(([True], keys[1:] != keys[:-1]))]
+        different = keys >> shift
+        keys = keys[np.concatenate(([True], different[1:] != different[:-1]))]
     bounds = np.searchsorted(keys, np.arange(count, dtype=np.uint64) << np.uint64(HASH_BITS))
     totals = np.diff(np.concatenate((bounds, [len(keys)])))
     lowest = np.full((count, kept), _EMPTY)
@@ -207,15 +256,18 @@ def _lowest(hashes: U64, texts: I64, chosen: Bools | None, kept: int, count: int
 
 
 def _three_bytes(hashes: U64) -> npt.NDArray[np.uint8]:
-    top = (hashes >> np.uint64(HASH_BITS - 24)).astype("<u4")
+    eighth = np.uint64((1 << PLACE_BITS) - 1)
+    top = (hashes >> np.uint64(HASH_BITS - 24) & ~eighth | hashes & eighth).astype("<u4")
     return top.view(np.uint8).reshape(*top.shape, 4)[..., :3]
 
 
-def _features(lowest: U64, leads: U64, firsts: U64, totals: I64) -> list[tuple[int, ...]]:
+def _features(lowest: U64, firsts: list[U64], totals: I64) -> list[tuple[int, ...]]:
     """A hash is the same feature whatever it was chosen for. Mixed: the lowest hashes all begin with zeros."""
-    chosen = np.concatenate((lowest[:, :WHOLE_FEATURES], leads[:, :LEAD_FEATURES], firsts), axis=1)
-    empty = chosen == _EMPTY
-    listed, missing = mix(chosen).tolist(), empty.any(axis=1).tolist()
+    heavy = lowest & np.uint64(1 << PLACE_BITS) > 0
+    order = np.argsort(~heavy, axis=1, kind="stable")[:, :WHOLE_FEATURES]
+    chosen = np.concatenate((np.take_along_axis(lowest, order, axis=1), *firsts), axis=1)
+    empty = chosen | np.uint64(7) == _EMPTY
+    listed, missing = mix(chosen >> np.uint64(PLACE_BITS)).tolist(), empty.any(axis=1).tolist()
     judged = (totals >= SHORTEST_GRAMS).tolist()
     features: list[tuple[int, ...]] = []
     for i, all_of_row in enumerate(listed):

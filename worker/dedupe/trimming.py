@@ -14,6 +14,7 @@ TAIL_LINES = 4
 _LONGEST_CREDIT = 120
 _LONGEST_DATELINE = 110
 _LONGEST_TRAILER = 160
+_SHORTEST_TEASER = 12
 _MONTH = (
     r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|janv|févr|mars|avr|mai|juin|juil|août|déc|märz|okt|dez|ene|abr"
     r"|ago|dic|gen|giu|lug|set|ott)[^\W\d_]{0,7}\.?"
@@ -25,10 +26,10 @@ _DATELINE = re.compile(
 )
 _BY = re.compile(
     r"[\s(—–-]*(?:by|von|par|por|di|door|av|af|von|reporting by|writing by|editing by|text:|de notre)\s+"
-    r"(?:[^\W\d_][\w.'’-]*[\s,/&|]*){1,8}\W*$",
+    r"[^\W\d_][\w.'’-]*(?:[\s,/&|]+[^\W\d_][\w.'’-]*){0,7}\W*$",
     re.IGNORECASE,
 )
-_DASH_NAME = re.compile(r"\s*[—–-]+\s*(?:[A-ZÀ-Þ][\w.'’-]*\s*){1,5}$")
+_DASH_NAME = re.compile(r"\s*[—–-]+\s*[A-ZÀ-Þ][\w.'’-]*(?:\s+[A-ZÀ-Þ][\w.'’-]*){0,4}\s*$")
 _CREDIT_PHRASES = (
     r".{2,80}\bcontributed\b.{0,60}(?:report|story|article)",
     r"(?:additional )?(?:reporting|writing|editing) by ",
@@ -55,9 +56,19 @@ def trim(body_text: str) -> str:
     first = _first_line(lines)
     last = _last_line(lines, first)
     for at in range(first, min(first + 2, last)):
-        lines[at] = _without_dateline(lines[at])
+        lines[at] = _without_trailer(_without_dateline(lines[at]))
+    if _is_teaser(lines, first, last):
+        first += 1
     lines[last] = _without_trailer(lines[last])
     return "\n".join(lines[first : last + 1])
+
+
+def _is_teaser(lines: list[str], first: int, last: int) -> bool:
+    """Is the first line the beginning of the text, put in front of it?"""
+    teaser = lines[first].rstrip(" .…")
+    return len(teaser) > _SHORTEST_TEASER and any(
+        line.startswith(teaser) for line in lines[first + 1 : min(first + 1 + HEAD_LINES, last + 1)]
+    )
 
 
 def is_credit(line: str) -> bool:

@@ -16,7 +16,6 @@ from functools import cache
 import numpy as np
 
 from worker.dedupe.codepoints import (
-    BREAK,
     DIGIT,
     FIELD,
     I64,
@@ -50,15 +49,18 @@ _SECOND = np.uint64(0xA0761D6478BD642F)
 class Words:
     """The words of some texts, in order.
 
-    For each its hash, the numbers of its text and of its line (counted through all texts), and what it is.
+    For each its hash, the number of its text, and what it is: does it hold a digit, is it a name, is there one
+    character that is no white space between it and the next, does it begin a line, a sentence or clause?
     """
 
     hashes: U64
     texts: I64
-    lines: I64
     is_number: Bools
     is_name: Bools
     touches_next: Bools
+    weights: I64
+    begins_line: Bools
+    begins_clause: Bools
 
 
 def split_words(texts: Sequence[str]) -> Words:
@@ -69,22 +71,24 @@ def split_words(texts: Sequence[str]) -> Words:
     if not len(starts):
         nothing = np.zeros(0, dtype=np.int64)
         no = nothing.astype(np.bool_)
-        return Words(nothing.astype(np.uint64), nothing, nothing, no, no, no)
+        return Words(nothing.astype(np.uint64), nothing, no, no, no, nothing, no, no)
     in_word = (all_kinds & WORD) > 0
     inside = np.bitwise_or.reduceat(np.where(in_word, all_kinds, np.uint8(0)), starts)
     between = np.bitwise_or.reduceat(np.where(in_word, np.uint8(0), all_kinds), starts)
-    counted = np.concatenate(([0], np.cumsum((all_kinds & BREAK) > 0)))
-    text_of_word = counted[starts]
-    line_of_word = np.concatenate(([0], np.cumsum((all_kinds & LINE) > 0)))[starts]
+    text_of_word = np.searchsorted(np.flatnonzero(points == ord(FIELD)), starts)
     unspaced = (inside & UNSPACED) > 0
+    is_number = (inside & DIGIT) > 0
+    lengths = np.add.reduceat(in_word, starts, dtype=np.int64)
     hashes, keep = _pairs(_word_hashes(points, starts), text_of_word, unspaced)
     words = Words(
         hashes=hashes,
         texts=text_of_word,
-        lines=line_of_word,
-        is_number=(inside & DIGIT) > 0,
+        is_number=is_number,
         is_name=_names(all_kinds[starts], between, unspaced),
-        touches_next=_touching(starts, in_word, between),
+        touches_next=_touching(starts, lengths, between),
+        weights=lengths + 4 * is_number + 8 * unspaced,
+        begins_line=_after(between, LINE),
+        begins_clause=_after(between, LINE) | _after(between, STOP | SPACE),
     )
     return words if keep.all() else _chosen(words, keep)
 
@@ -93,10 +97,12 @@ def _chosen(words: Words, keep: Bools) -> Words:
     return Words(
         words.hashes[keep],
         words.texts[keep],
-        words.lines[keep],
         words.is_number[keep],
         words.is_name[keep],
         words.touches_next[keep],
+        words.weights[keep],
+        words.begins_line[keep],
+        words.begins_clause[keep],
     )
 
 
@@ -161,9 +167,15 @@ def _names(first_kinds: U8, between: U8, unspaced: Bools) -> Bools:
     return capital
 
 
-def _touching(starts: I64, in_word: Bools, between: U8) -> Bools:
+def _after(between: U8, kind: np.uint8) -> Bools:
+    """Words before which characters of all these kinds stand; the first word always is one."""
+    after = np.ones(len(between), dtype=np.bool_)
+    after[1:] = (between[:-1] & kind) == kind
+    return after
+
+
+def _touching(starts: I64, lengths: I64, between: U8) -> Bools:
     """Words with exactly one character that is no white space between them and the next: 1,250 or 12:30."""
-    lengths = np.add.reduceat(in_word, starts, dtype=np.int64)
     touching = np.zeros(len(starts), dtype=np.bool_)
     touching[:-1] = (starts[1:] - starts[:-1] - lengths[:-1] == 1) & ((between[:-1] & SPACE) == 0)
     return touching
