@@ -22,6 +22,7 @@ from worker.parse.open_archive import open_tar, open_zip
 from worker.parse.open_compressed import open_bzip2, open_gzip, open_xz, open_zstd
 from worker.parse.open_lines import open_json_lines
 from worker.parse.open_mbox import open_mbox
+from worker.parse.open_parquet import open_parquet
 from worker.parse.open_table import open_table
 from worker.parse.open_warc import open_warc
 from worker.parse.unpacking import Again, Budget, ContainerLimits, MemberStream, Opener, Part, refused
@@ -32,6 +33,7 @@ OPENERS: dict[str, Opener] = {
     JSON_LINES: open_json_lines,
     CSV: open_table,
     MBOX: open_mbox,
+    "application/vnd.apache.parquet": open_parquet,
     "application/gzip": open_gzip,
     "application/x-bzip2": open_bzip2,
     "application/x-xz": open_xz,

@@ -17,7 +17,6 @@ from worker.clean.encoding import decode
 from worker.errors import Rejected
 from worker.model import Document
 from worker.parse.detect import JSON
-from worker.parse.field_map import find_path
 from worker.parse.json_article import is_article
 from worker.parse.unpacking import PIECE_BYTES, Again, Budget, Part
 
@@ -54,7 +53,7 @@ def open_table(document: Document, stream: BinaryIO, _budget: Budget) -> Iterato
 def refuse_other_columns(names: list[str], document: Document) -> None:
     """Raises Rejected `unsupported_format` where the columns of a table do not look like articles."""
     if document.fields:
-        if not any(find_path(dict.fromkeys(names, "x"), path) for path in document.fields.values()):
+        if not any(path in names or path.partition(".")[0] in names for path in document.fields.values()):
             raise Rejected("unsupported_format", "a table without any of the columns that the source's fields name")
     elif not is_article(dict.fromkeys(names, "x")):
         raise Rejected("unsupported_format", "a table without a column for the body and one for headline or link")
