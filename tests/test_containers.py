@@ -248,6 +248,29 @@ def test_a_web_archive_gives_its_pages(pack: Callable[[bytes], bytes]) -> None:
     assert article.url == "https://example.com/news/1"
 
 
+def test_texts_and_data_of_a_web_archive_are_documents() -> None:
+    text, data = [("Content-Type", "text/plain")], [("Content-Type", "application/json")]
+    one, two = LINES.splitlines()
+    answers = [
+        ("https://example.com/ferry.txt", "200 OK", text, TEXT),
+        ("https://example.com/api/1", "200 OK", data, one),
+        ("https://example.com/api/2", "200 OK", [("Content-Type", "application/vnd.news+json")], two),
+        ("https://example.com/day.jsonl", "200 OK", [("Content-Type", "application/x-ndjson")], LINES),
+        ("https://example.com/ads.txt", "200 OK", text, b"ads.example, 1, DIRECT"),
+        ("https://example.com/.well-known/security.txt", "200 OK", text, b"Contact: a@example.com"),
+        ("https://example.com/app.js", "200 OK", [("Content-Type", "text/javascript")], b"let a = 1"),
+    ]
+    articles = parsed("a.warc", archive(*answers))
+    assert getattr(articles[0], "url", None) == "https://example.com/ferry.txt"
+    assert [(item.member, getattr(item, "headline", None)) for item in articles] == [
+        ("https://example.com/ferry.txt", "Ferry late"),
+        ("https://example.com/api/1", "One"),
+        ("https://example.com/api/2", "Two"),
+        ("https://example.com/day.jsonl/0", "One"),
+        ("https://example.com/day.jsonl/1", "Two"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("coding", "body"),
     [

@@ -68,6 +68,7 @@ def test_each_row_is_an_article() -> None:
 
 
 def test_columns_are_found_by_the_source_s_map() -> None:
+    rows: list[dict[str, Any]]
     rows = [{"meta": {"kop": "Brug open"}, "inhoud": b"De brug is open.", "nr": 7}, {"meta": None, "inhoud": None}]
     fields = {"headline": "meta.kop", "body_text": "inhoud", "guid": "nr"}
     first, second = parse_document(document(fields=fields), parquet(rows))

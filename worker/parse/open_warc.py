@@ -1,6 +1,7 @@
-"""Web archives: WARC (ISO 28500) and ARC. A page or feed that a server answered with is a document.
+"""Web archives: WARC (ISO 28500) and ARC. A page, feed, text or JSON that a server answered with is a document.
 
-Requests, metadata, revisits, errors and what is no markup (scripts, pictures, robots.txt) are passed over.
+Requests, metadata, revisits, errors, what is no text (pictures, scripts, styles) and files that sites keep for
+machines (robots.txt) are passed over.
 """
 
 from __future__ import annotations
@@ -24,8 +25,22 @@ _ANSWERS = ("response", "resource")
 _FOUND = range(200, 300)
 _NO_CONTENT = 204
 _DOCUMENT_TYPES = frozenset(
-    ("text/html", "text/xml", "application/xml", "application/feed+json", "application/ld+json")
+    (
+        "text/html",
+        "text/xml",
+        "application/xml",
+        "text/plain",
+        "text/markdown",
+        "application/json",
+        "text/json",
+        "application/x-ndjson",
+        "application/jsonl",
+    )
 )
+_FOR_MACHINES = frozenset(
+    ("/robots.txt", "/ads.txt", "/app-ads.txt", "/sellers.json", "/security.txt", "/humans.txt", "/llms.txt")
+)
+"""By their standards: RFC 9309, RFC 9116, the IAB's ads.txt and sellers.json; also all of RFC 8615's /.well-known/."""
 
 
 def open_warc(document: Document, stream: BinaryIO, budget: Budget) -> Iterator[Part]:
@@ -68,7 +83,7 @@ def _part(document: Document, record: ArcWarcRecord, budget: Budget) -> Part | N
     status = _status(headers) if headers is not None else 200
     declared = (headers or record.rec_headers).get_header("Content-Type")
     media_type, charset = _content_type(declared)
-    if status not in _FOUND or status == _NO_CONTENT or not _is_document(media_type):
+    if status not in _FOUND or status == _NO_CONTENT or not _is_document(media_type) or _is_for_machines(url):
         return None
     member = msgspec.structs.replace(
         member_of(document, url),
@@ -113,7 +128,12 @@ def _content_type(declared: str | None) -> tuple[str | None, str | None]:
 
 
 def _is_document(media_type: str | None) -> bool:
-    return media_type is None or media_type in _DOCUMENT_TYPES or media_type.endswith("+xml")
+    return media_type is None or media_type in _DOCUMENT_TYPES or media_type.endswith(("+xml", "+json"))
+
+
+def _is_for_machines(url: str) -> bool:
+    path = "/" + url.partition("://")[2].partition("/")[2].partition("?")[0]
+    return path in _FOR_MACHINES or path.startswith("/.well-known/")
 
 
 def _first_line(error: Exception) -> str:

@@ -40,6 +40,8 @@ def parse_plain_text(content: bytes, document: Document) -> Iterator[Article]:
     decoded = decode(content, document.encoding_declared)
     draft = Draft(document, "text/plain", decoded.encoding)
     draft.warn(*decoded.warnings)
+    if document.http is not None:
+        draft.set_link("url", document.http.url, "url")
     yield read_text(decoded.text, draft)
 
 
