@@ -39,8 +39,8 @@ from worker.model import Source
 NOT_MODIFIED, GONE, OK, NON_AUTHORITATIVE = 304, 410, 200, 203
 BUSY = (429, 503)
 FAILURE_JITTER = 0.25
-FIRST_SPREAD = 1.0
-"""After its first poll a feed waits up to twice its interval: feeds that were added together spread over it."""
+FIRST_SPREAD = 0.5
+"""After its first poll a feed waits up to half an interval more: feeds that were added together spread over it."""
 ADOPTED_FAILURES = 3
 """So many failures in a row of an address that was adopted, and the configured one is asked again."""
 
