@@ -100,8 +100,9 @@ def assert_balanced(desk: Desk) -> None:
 class Office:
     """One desk with its bells and its sink."""
 
-    def __init__(self, desk: Desk, bells: Bells, sink: Sink) -> None:
+    def __init__(self, desk: Desk, bells: Bells, sink: Sink, server_url: str) -> None:
         self.desk = desk
+        self.server_url = server_url
         self.bells = bells
         self.sink = sink
 
@@ -164,7 +165,7 @@ def open_office(server_url: str, settings: Settings) -> Iterator[Office]:
     desk = Desk(settings, bells, server_url)
     sink = open_sink(settings.sink_url)
     try:
-        yield Office(desk, bells, sink)
+        yield Office(desk, bells, sink, server_url)
     finally:
         sink.close()
         desk.close()

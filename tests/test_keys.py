@@ -16,6 +16,7 @@ from worker import pipeline
 from worker.model import Source
 from worker.operate.dead import purge, replay
 from worker.state.keys import EXPIRING, PERMANENT, Keys
+from worker.state.pulses import Pulses
 
 LARGE = {"COPYDESK_LIMITS_INLINE_BYTES": "2000", "COPYDESK_BATCHES_DOCUMENTS": "3"}
 BOUNDED_BY_WORK = ("batch", "waiting", "due", "spool")
@@ -51,6 +52,8 @@ def run_everything(office: Office, base: Path) -> None:
     office.drain()
     pipeline.sweep(office.desk)
     office.desk.redis.hset(office.desk.keys.name("paused"), "pull", "a reason")
+    office.desk.pauses.pause("lane:backfill", "a reason")
+    Pulses(office.desk.settings, office.server_url, "parse", ("parse",)).give()
     office.due_now("watched")
     assert office.desk.sources.pop_due() == ["watched"]
 
@@ -72,7 +75,13 @@ def is_permanent(name: str) -> bool:
 
 
 def is_expiring(name: str) -> bool:
-    shapes = {"<day>": r"\d{4}-\d\d-\d\d", "<minute>": r"\d+", "<generation>": r"g\d+", "<batch>": r"[nb][0-9a-f]{24}"}
+    shapes = {
+        "<day>": r"\d{4}-\d\d-\d\d",
+        "<minute>": r"\d+",
+        "<generation>": r"g\d+",
+        "<process>": r".+\..+",
+        "<batch>": r"[nb][0-9a-f]{24}",
+    }
     for declared in EXPIRING:
         kind, _, variable = declared.partition(":")
         if re.fullmatch(f"{kind}:{shapes[variable]}", name):

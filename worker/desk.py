@@ -20,6 +20,7 @@ from worker.state.keys import Keys
 from worker.state.ledger import Claim, Ledger, new_id
 from worker.state.letters import Letters
 from worker.state.memory import Memory
+from worker.state.pauses import Pauses
 from worker.state.pressure import Pressure
 from worker.state.receipts import today
 from worker.state.server import embedded_url
@@ -53,7 +54,10 @@ class SilentBells:
 
 
 class Desk:
-    """Everything a stage needs. `state_url` may name another server than the settings do (tests)."""
+    """Everything a stage needs. `state_url` may name another server than the settings do (tests).
+
+    `stopping` is set where the process was told to stop: intake then ends with the batch in hand.
+    """
 
     def __init__(self, settings: Settings, bells: Bells, state_url: str | None = None) -> None:
         self.settings = settings
@@ -66,6 +70,8 @@ class Desk:
         self.sources = Sources(self.redis, self.keys)
         self.counters = Counters(self.redis, self.keys)
         self.pressure = Pressure(self.redis, settings)
+        self.pauses = Pauses(self.redis, self.keys)
+        self.stopping = threading.Event()
         self.spool = Spool(settings.data / "spool")
 
     def close(self) -> None:
@@ -123,8 +129,38 @@ class Desk:
         wait_until_durable(self.redis, self.keys.events, self.settings.state.durability, since)
 
     def paused(self) -> str | None:
-        """Why intake must pause (back-pressure), or None."""
-        return self.pressure.paused()
+        """Why intake must pause (back-pressure, or somebody said so), or None."""
+        return self.pauses.why("pull") or self.pressure.paused()
+
+    def intake_of(self, source: Source, lane: Lane | None = None) -> SourceIntake:
+        """The ledger as the pull of one source sees it."""
+        return SourceIntake(self, source, lane or source.lane)
+
+
+class SourceIntake:
+    """The ledger as the pull of one source sees it (a Receiver): its own pauses, and the back-pressure on its lane."""
+
+    def __init__(self, desk: Desk, source: Source, lane: Lane) -> None:
+        self._desk = desk
+        self._source = source
+        self._lane = lane
+        self.recall = desk.recall
+        self.note = desk.note
+        self.run_id = desk.run_id
+        self.wait_until_durable = desk.wait_until_durable
+
+    def receive(
+        self, source: Source, documents: Sequence[Document], *, lane: Lane, remember: Mapping[str, str] | None = None
+    ) -> None:
+        """As the desk does, and slower the nearer a high-water mark is."""
+        self._desk.receive(source, documents, lane=lane, remember=remember)
+        self._desk.stopping.wait(self._desk.pressure.delay_seconds(lane))
+
+    def paused(self) -> str | None:
+        """Why this pull must pause, or None."""
+        if self._desk.stopping.is_set():
+            return "this worker is told to stop"
+        return self._desk.pauses.why("pull", self._lane, self._source.id) or self._desk.pressure.paused(self._lane)
 
 
 def state_url_of(settings: Settings) -> str:

@@ -45,6 +45,7 @@ FAILURE_CODES = {
     "poison": "three deliveries ended without a verdict (the worker died each time)",
     "dedupe_error": "fingerprinting raised an unexpected error",
     "sink_error": "the store refused the record",
+    "foreign_message": "a message on a queue that is no bell of this version (kept, never executed)",
 }
 
 

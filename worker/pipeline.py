@@ -27,7 +27,7 @@ from worker.model import LANES, Article, Document, Refusal
 from worker.parse import parse_document
 from worker.state.codec import Item
 from worker.state.keys import PARSED, RECEIVED, Stage
-from worker.state.ledger import Buried, Claim
+from worker.state.ledger import Buried, Claim, lane_of
 
 MOST_DELIVERIES = 3
 """A document that was delivered alone this often without a verdict is buried (its worker died each time)."""
@@ -48,6 +48,8 @@ log = structlog.get_logger()
 
 def tick(desk: Desk) -> int:
     """Ring for every source that is due; returns how many. Two ticks at once are harmless: each source is leased."""
+    if desk.pauses.why("pull"):
+        return 0
     due = desk.sources.pop_due()
     for source_id in due:
         source = desk.sources.get(source_id)
@@ -63,7 +65,7 @@ def pull(desk: Desk, source_id: str) -> None:
         return
     with hold_source(desk, source_id):
         try:
-            result = pull_source(source, desk, desk.settings, desk.spool, datetime.now(UTC))
+            result = pull_source(source, desk.intake_of(source), desk.settings, desk.spool, datetime.now(UTC))
             problem, next_seconds, more = result.problem, result.next_due_seconds, result.more
             if result.documents or problem:
                 log.info("pulled", source=source_id, documents=result.documents, problem=problem)
@@ -82,7 +84,7 @@ def pull(desk: Desk, source_id: str) -> None:
 
 def parse(desk: Desk, batch_id: str) -> None:
     """Turn a received batch into articles; what gives none becomes a dead letter, and its neighbours go on."""
-    claim = desk.ledger.claim(batch_id, RECEIVED)
+    claim = _claim(desk, batch_id, RECEIVED)
     if claim is None or _set_apart(desk, claim):
         return
     with hold(desk, claim):
@@ -119,7 +121,7 @@ def parse_one(desk: Desk, document: Document) -> list[Article | Refusal]:
 
 def dedupe(desk: Desk, batch_id: str) -> None:
     """Give every article of a parsed batch its verdict and publish what is new: one atomic step per run of articles."""
-    claim = desk.ledger.claim(batch_id, PARSED)
+    claim = _claim(desk, batch_id, PARSED)
     if claim is None or _set_apart(desk, claim):
         return
     with hold(desk, claim):
@@ -141,6 +143,8 @@ def sweep(desk: Desk) -> int:
     rung = 0
     for lane in LANES:
         for stage, task in STAGE_TASKS.items():
+            if desk.pauses.why(task, lane):
+                continue
             silent = desk.ledger.waiting(stage, lane) - desk.bells.depth(task, lane)
             if silent <= 0:
                 continue
@@ -153,6 +157,13 @@ def sweep(desk: Desk) -> int:
         if not desk.ledger.holds(reference):
             desk.spool.delete(reference)
     return rung
+
+
+def _claim(desk: Desk, batch_id: str, stage: Stage) -> Claim | None:
+    """The batch, unless its stage or lane is paused: then the bell is let go, and the sweeper rings after the pause."""
+    if desk.pauses.why(STAGE_TASKS[stage], lane_of(batch_id)):
+        return None
+    return desk.ledger.claim(batch_id, stage)
 
 
 def _set_apart(desk: Desk, claim: Claim) -> bool:

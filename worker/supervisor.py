@@ -25,10 +25,11 @@ from typing import IO
 import structlog
 
 from worker.config import Settings, Supervision
-from worker.desk import state_url_of
+from worker.desk import Bells, state_url_of
 from worker.errors import ConfigurationError, CopydeskError, StateError
 from worker.state.process import die_with_parent
 from worker.state.server import EmbeddedServer
+from worker.watchdog import Watchdog
 
 STOP_SECONDS = 7.0
 """How long children may take to end by themselves; with the server's own end it stays under ten seconds."""
@@ -148,6 +149,7 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     exits: deque[float] = field(default_factory=deque)
     start_at: float = 0.0
+    started_at: float = 0.0
 
     @property
     def alive(self) -> bool:
@@ -158,8 +160,9 @@ class Child:
 class Supervisor:
     """Starts and watches the processes of one data directory; a context manager that leaves none behind."""
 
-    def __init__(self, settings: Settings, parts: Sequence[str] = PARTS) -> None:
+    def __init__(self, settings: Settings, bells: Bells, parts: Sequence[str] = PARTS) -> None:
         self.settings = settings
+        self.watchdog = Watchdog(settings, bells)
         embedded = EmbeddedServer(settings.data) if settings.embedded else None
         self.server = ServerWatch(embedded, settings.supervision) if embedded else None
         self.logs = settings.data / "logs"
@@ -196,20 +199,22 @@ class Supervisor:
             raise AlreadyRunningError(f"copydesk is already running on {self.settings.data}")
         if self.server is not None:
             self.server.start()
+        self.watchdog.start()
 
     def check(self) -> None:
-        """Start what is not running and may start now; raises CrashLoopError for what keeps dying."""
+        """Start what may start now, replace what is wedged; raises CrashLoopError for what keeps dying."""
         if self.server is not None and self.server.problem is not None:
             raise self.server.problem
         now = time.monotonic()
         for child in self.children:
-            if child.process is not None and child.process.poll() is not None:
+            if child.process is not None and (child.process.poll() is not None or self._is_wedged(child)):
                 self._note_exit(child, now)
             if child.process is None and child.start_at <= now:
                 self._spawn(child)
 
     def stop(self) -> None:
         """End the children, then the server; SIGKILL for what does not end in time. Twice is once."""
+        self.watchdog.stop()
         for child in reversed(self.children):
             if child.alive and child.process is not None:
                 child.process.terminate()
@@ -226,9 +231,15 @@ class Supervisor:
             self._lock.close()
             self._lock = None
 
+    def _is_wedged(self, child: Child) -> bool:
+        reason = self.watchdog.wedged(child.process.pid, child.started_at) if child.process else None
+        if reason is not None:
+            log.error("child_wedged", process=child.name, reason=reason)
+        return reason is not None
+
     def _note_exit(self, child: Child, now: float) -> None:
-        code = child.process.returncode if child.process else None
         self._kill_group(child)
+        code = child.process.returncode if child.process else None
         child.process = None
         limits = self.settings.supervision
         if note_exit(child.exits, now, limits) >= limits.crash_loop_exits:
@@ -246,7 +257,9 @@ class Supervisor:
             "COPYDESK_CONFIG": str(self.settings.config),
             # Named, so that no child ever takes the embedded server for its own, and starts or stops it.
             "COPYDESK_REDIS_URL": state_url_of(self.settings),
+            "COPYDESK_PROCESS": child.name,
         }
+        child.started_at = time.monotonic()
         with (self.logs / f"{child.name}.log").open("ab") as output:
             child.process = subprocess.Popen(
                 [sys.executable, "-m", "worker", *child.arguments],

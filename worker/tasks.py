@@ -6,15 +6,25 @@ for ticks and sweeps. Stock tools work on it: `celery -A worker.tasks inspect ac
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
+import threading
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+import msgspec
+import structlog
+from celery import Celery, bootsteps
+from celery.beat import Scheduler
+from celery.signals import setup_logging, worker_process_init, worker_shutting_down
+from celery.worker import state as celery_state
+from celery.worker.consumer import Consumer
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from worker import pipeline
 from worker.config import Settings, load_settings
@@ -22,11 +32,26 @@ from worker.desk import Desk, StageTask, state_url_of
 from worker.limits import limit_memory
 from worker.logs import configure_logging
 from worker.model import LANES, Lane
+from worker.operate.dead import bury_message
 from worker.state.connection import SCHEMES, broker_url
+from worker.state.pulses import EVERY_SECONDS, Pulses
 
 CONTROL = "control"
+ANSWER_SECONDS = 5.0
+"""How long to try to reach a broker that is asked how much waits."""
+CONTROL_BELLS = 10
+"""Beat sends no further tick where so many wait: nobody is there to take them, and one is as good as ten."""
+STOP_SECONDS = (15.0, 25.0)
+"""A worker told to stop finishes what it does for so long, then hands its batches back; after the second it is killed:
+whoever stops us (docker, systemd, Kubernetes) waits for thirty seconds."""
+SUPERVISED_STOP_SECONDS = (2.5, 6.5)
+"""The same below our own supervisor, which waits for seven."""
+PROCESS = "COPYDESK_PROCESS"
+"""Environment variable: the name under which this process gives signs of life."""
 TASKS: tuple[StageTask, ...] = ("dedupe", "parse", "pull")
 """Downstream first: a worker that serves several queues empties the pipe before it fills it."""
+
+log = structlog.get_logger()
 
 
 def queue_name(task: str, lane: Lane) -> str:
@@ -78,9 +103,10 @@ def make_app(settings: Settings) -> Celery:
         worker_prefetch_multiplier=1,
         worker_max_tasks_per_child=settings.workers.tasks_per_child,
         worker_max_memory_per_child=settings.workers.memory_per_child_kib,
-        worker_soft_shutdown_timeout=5.0,
+        worker_soft_shutdown_timeout=2.0,
         worker_enable_soft_shutdown_on_idle=False,
         worker_hijack_root_logger=False,
+        worker_consumer="worker.tasks:KeepingConsumer",
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
@@ -111,13 +137,19 @@ class CeleryBells:
 
     def depth(self, task: StageTask, lane: Lane) -> int:
         """Bells waiting in the queue; raises OSError where the broker is away."""
-        try:
-            with app.pool.acquire(block=True) as connection:
-                channel = connection.default_channel
-                declared = app.amqp.queues[queue_name(task, lane)].bind(channel).queue_declare(passive=False)
-                return int(declared.message_count)
-        except OperationalError as error:
-            raise OSError(str(error)) from error
+        return queue_depth(queue_name(task, lane))
+
+
+def queue_depth(name: str) -> int:
+    """Messages waiting in a queue; raises OSError where the broker is away."""
+    try:
+        with app.pool.acquire(block=True) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=ANSWER_SECONDS)
+            channel = connection.default_channel
+            declared = app.amqp.queues[name].bind(channel).queue_declare(passive=False)
+            return int(declared.message_count)
+    except OperationalError as error:
+        raise OSError(str(error)) from error
 
 
 @cache
@@ -132,12 +164,110 @@ def _prepare_pool_process(**_: object) -> None:
     limit_memory(settings.limits.parse_memory_bytes)
 
 
+@worker_shutting_down.connect
+def _stop_in_time(**_: object) -> None:
+    """Told to stop: pulls end with the batch in hand; what takes too long is handed back, then killed."""
+    desk().stopping.set()
+    soft, hard = SUPERVISED_STOP_SECONDS if PROCESS in os.environ else STOP_SECONDS
+    for seconds, number in ((soft, signal.SIGQUIT), (hard, signal.SIGKILL)):
+        timer = threading.Timer(seconds, os.kill, (os.getpid(), number))
+        timer.daemon = True
+        timer.start()
+
+
 @setup_logging.connect
 def _logging(**_: object) -> None:
     configure_logging(os.environ.get("COPYDESK_LOG_LEVEL", "info"))
     # These say a line for every task, of which beat sends one a second.
     for chatty in ("celery.worker.strategy", "celery.app.trace", "celery.beat"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+class SignsOfLife(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no types
+    """Gives signs of life from the worker's own loop: a loop that stands still gives none."""
+
+    requires = ("celery.worker.components:Timer",)
+
+    def start(self, worker: Any) -> None:
+        """Begin with the worker."""
+        queues = set(worker.app.amqp.queues.consume_from)
+        serves = tuple(task for task in TASKS if queues & {queue_name(task, lane) for lane in LANES})
+        name = os.environ.get(PROCESS) or str(worker.hostname).partition("@")[0]
+        pulses = Pulses(settings, state_url_of(settings), name, serves)
+
+        def give() -> None:
+            pulses.give(celery_state.all_total_count[0], len(celery_state.active_requests))
+
+        self._timer = worker.timer.call_repeatedly(EVERY_SECONDS, give)
+        give()
+
+    def stop(self, _worker: Any) -> None:
+        """End with the worker."""
+        self._timer.cancel()
+
+
+app.steps["worker"].add(SignsOfLife)
+
+
+class Beat(Scheduler):  # type: ignore[misc]  # celery has no types
+    """Sends ticks while somebody takes them, and gives signs of life."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self._pulses = Pulses(settings, state_url_of(settings), os.environ.get(PROCESS) or "beat", ("beat",))
+        super().__init__(*arguments, **named)
+
+    def tick(self, *arguments: Any, **named: Any) -> float:
+        """One round of the schedule; seconds until the next."""
+        seconds = min(float(super().tick(*arguments, **named)), EVERY_SECONDS)
+        self._pulses.give()
+        return seconds
+
+    def apply_async(self, entry: Any, producer: Any = None, advance: bool = True, **named: Any) -> Any:  # noqa: FBT001, FBT002  # celery's
+        """Send one tick, unless those before it still wait."""
+        with contextlib.suppress(OSError):
+            if queue_depth(CONTROL) >= CONTROL_BELLS:
+                return None
+        return super().apply_async(entry, producer=producer, advance=advance, **named)
+
+
+class KeepingConsumer(Consumer):  # type: ignore[misc]  # celery has no types
+    """Refuses what is no bell (a pickle, an unknown task, a later version's message), and keeps it as a dead letter."""
+
+    def on_unknown_message(self, _body: Any, message: Any) -> None:
+        """No task at all."""
+        self._keep(message, "no task message")
+
+    def on_unknown_task(self, _body: Any, message: Any, exc: Exception) -> None:
+        """A task of another program, or of another version."""
+        self._keep(message, f"unknown task {exc}")
+
+    def on_invalid_task(self, _body: Any, message: Any, exc: Exception) -> None:
+        """A task message that cannot be read, or is not JSON."""
+        self._keep(message, f"{type(exc).__name__}: refused content of type {message.content_type}")
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Bytes that cannot be decoded."""
+        self._keep(message, f"{type(exc).__name__}: refused content of type {message.content_type}")
+
+    def _keep(self, message: Any, reason: str) -> None:
+        queue = str((message.delivery_info or {}).get("routing_key") or "unknown")
+        body = message.body if isinstance(message.body, bytes) else str(message.body).encode("utf-8", "surrogateescape")
+        try:
+            bury_message(desk(), queue, body, message.content_type, reason)
+        except (RedisError, OSError) as error:
+            # Neither kept nor dropped: the broker delivers it again.
+            log.warning("message_not_kept", queue=queue, error=str(error))
+            return
+        message.ack_log_error(logging.getLogger(__name__), self.connection_errors)
+
+
+def _answer(stage: Callable[[Desk, str], None], queue: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+    """Do what a bell asks for; one that this version cannot read is kept as a dead letter."""
+    if len(arguments) == 1 and isinstance(arguments[0], str) and arguments[0] and not named:
+        stage(desk(), arguments[0])
+        return
+    body = msgspec.json.encode([list(arguments), named])
+    bury_message(desk(), queue, body, "application/json", "a bell of another version")
 
 
 @app.task(name="copydesk.tick")
@@ -153,18 +283,18 @@ def sweep() -> None:
 
 
 @app.task(name="copydesk.pull")
-def pull(source_id: str) -> None:
+def pull(*arguments: Any, **named: Any) -> None:
     """Pull one source."""
-    pipeline.pull(desk(), source_id)
+    _answer(pipeline.pull, "pull", arguments, named)
 
 
 @app.task(name="copydesk.parse")
-def parse(batch_id: str) -> None:
+def parse(*arguments: Any, **named: Any) -> None:
     """Parse one batch."""
-    pipeline.parse(desk(), batch_id)
+    _answer(pipeline.parse, "parse", arguments, named)
 
 
 @app.task(name="copydesk.dedupe")
-def dedupe(batch_id: str) -> None:
+def dedupe(*arguments: Any, **named: Any) -> None:
     """Give the articles of one batch their verdicts."""
-    pipeline.dedupe(desk(), batch_id)
+    _answer(pipeline.dedupe, "dedupe", arguments, named)

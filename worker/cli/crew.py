@@ -10,6 +10,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from worker import pipeline
+from worker.cli.common import celery_bells
 from worker.config import Settings
 from worker.desk import Desk
 from worker.errors import StateError
@@ -68,4 +69,6 @@ class Crew:
             return
         self._took_over_at = now
         with contextlib.suppress(AlreadyRunningError):
-            self._supervisor = self._stack.enter_context(Supervisor(self._settings, parts=("parse", "store")))
+            self._supervisor = self._stack.enter_context(
+                Supervisor(self._settings, celery_bells(), parts=("parse", "store"))
+            )

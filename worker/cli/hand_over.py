@@ -28,6 +28,7 @@ from worker.cli.common import (
 from worker.cli.crew import Crew
 from worker.cli.display import Display, print_summary
 from worker.cli.parts import check_safe
+from worker.cli.run import require_going
 from worker.config import Settings, check_source, check_timezone
 from worker.desk import Desk
 from worker.errors import ConfigurationError
@@ -95,6 +96,7 @@ def _ingest(
                 # While we hand over, too: above a high-water mark that goes on only when the work is done.
                 if crew is not None:
                     crew.look(desk)
+                    require_going(desk)
                 display.update()
 
             progress()
@@ -124,13 +126,13 @@ def working(settings: Settings, *, work: bool) -> Iterator[tuple[Desk, Crew | No
 
 
 def _hand_over(paths: list[Path], owner: Source, desk: Desk, lane: Lane, progress: Progress) -> Pulled:
-    now = datetime.now(UTC)
+    now, intake = datetime.now(UTC), desk.intake_of(owner, lane)
     if paths == [STANDARD_INPUT]:
         stream = sys.stdin.buffer
-        return pull_stream(stream, owner, desk, desk.settings, desk.spool, now, lane=lane, progress=progress)
+        return pull_stream(stream, owner, intake, desk.settings, desk.spool, now, lane=lane, progress=progress)
     if STANDARD_INPUT in paths:
         raise ConfigurationError("- (standard input) cannot be mixed with paths")
-    return pull_paths(paths, owner, desk, desk.settings, desk.spool, now, lane=lane, progress=progress)
+    return pull_paths(paths, owner, intake, desk.settings, desk.spool, now, lane=lane, progress=progress)
 
 
 def _is_busy(desk: Desk) -> bool:

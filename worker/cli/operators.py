@@ -59,11 +59,15 @@ def _print_status(look: dict[str, Any]) -> None:
     print_rows(
         queue["groups"], {"name": "consumer group", "lag": "not read", "pending": "not acknowledged"}, as_json=False
     )
-    if look["events"]:
-        events = ", ".join(f"{name} {value:,}" for name, value in sorted(look["events"].items()))
-        console.print(f"ledger's own work: {events}", markup=False)
+    events = ", ".join(f"{name} {value:,}" for name, value in sorted(look["events"].items()))
+    console.print(f"ledger's own work: {events}", markup=False)
+    processes = ", ".join(f"{row['host']}/{row['name']}" for row in look["processes"])
+    console.print(f"processes: {processes or 'none gives a sign of life'}", markup=False)
     letters = look["letters"]
     console.print(f"dead letters: {letters['dead']:,} dead, {letters['rejected']:,} rejected", markup=False)
+    for row in look["pauses"]:
+        style = "red" if row["alert"] else "yellow"
+        console.print(f"paused: {row['scope']}: {row['reason']} (`copydesk resume`)", style=style, markup=False)
     for what, why in look["paused"].items():
         console.print(f"paused: {what}: {why}", style="yellow", markup=False)
     for row in look["sources_in_trouble"]:

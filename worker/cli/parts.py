@@ -16,12 +16,16 @@ import typer
 
 from worker.cli.common import ConfigOption, DataOption, load, opened, opened_sink
 from worker.config import Settings
-from worker.desk import Desk
+from worker.desk import Desk, state_url_of
 from worker.errors import ConfigurationError
 from worker.operate.dead import bury_refused
 from worker.state.preflight import require_safe
-from worker.state.queue import StorageQueue
-from worker.store.writer import Writer
+from worker.state.pulses import Pulses
+from worker.state.queue import Entry, StorageQueue
+from worker.store.writer import Progress, Writer
+
+SINK_SECONDS = 300.0
+"""How long a sink may take for one transaction before the writer counts as wedged."""
 
 log = structlog.get_logger()
 
@@ -54,7 +58,7 @@ def worker(
     from worker.tasks import app, queues_of  # noqa: PLC0415  # the Celery app reads the environment that load has set
 
     pool = "threads" if wanted == ["pull"] else "prefork"
-    node = name or f"{'-'.join(wanted)}-{os.getpid()}"
+    node = name or process_name("-".join(wanted))
     arguments = [
         "worker",
         f"--queues={','.join(queues_of(wanted))}",
@@ -76,7 +80,7 @@ def beat(data: DataOption = None, config: ConfigOption = None) -> None:
 
     with checked(settings) as desk:
         desk.sources.sync(settings.sources)
-        app.start(["beat", "--scheduler=celery.beat:Scheduler", "--pidfile=", "--loglevel=WARNING"])
+        app.start(["beat", "--scheduler=worker.tasks:Beat", "--pidfile=", "--loglevel=WARNING"])
 
 
 def store(
@@ -107,9 +111,24 @@ def store(
     with checked(settings) as desk, opened_sink(settings) as sink:
         queue = StorageQueue(desk.redis, desk.keys, settings.store.group)
         name = consumer or f"{socket.gethostname()}-{os.getpid()}"
-        writer = Writer(queue, sink, desk.redis, settings, name, lambda entry, why: bury_refused(desk, entry, why))
+        pulses = Pulses(settings, state_url_of(settings), process_name("store"), ("store",))
+
+        def consult(progress: Progress) -> str | None:
+            patience = SINK_SECONDS if progress.status == "writing" else 0.0
+            pulses.give(progress.records + progress.sightings, int(patience > 0), progress.detail, patience)
+            return desk.pauses.why("store")
+
+        def bury(entry: Entry, why: str) -> None:
+            bury_refused(desk, entry, why)
+
+        writer = Writer(queue, sink, desk.redis, settings, name, bury, consult)
         log.info("writing", consumer=name, group=settings.store.group)
         writer.run(stop)
+
+
+def process_name(kind: str) -> str:
+    """The name of this process among those of its host: the supervisor's word, or its kind and number."""
+    return os.environ.get("COPYDESK_PROCESS") or f"{kind}-{os.getpid()}"
 
 
 @contextlib.contextmanager

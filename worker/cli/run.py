@@ -15,8 +15,11 @@ from worker.cli.common import ConfigOption, DataOption, JsonOption, celery_bells
 from worker.cli.display import Display, print_summary
 from worker.cli.parts import check_safe
 from worker.desk import Desk
+from worker.errors import CopydeskError
+from worker.model import LANES
 from worker.operate.idle import what_waits
 from worker.operate.status import snapshot
+from worker.state.pauses import PAUSE_STAGES
 from worker.supervisor import Supervisor
 
 LOOK_SECONDS = 0.5
@@ -45,8 +48,9 @@ def run(
     interrupted = False
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    with Supervisor(settings) as supervisor:
-        desk = Desk(settings, celery_bells())
+    bells = celery_bells()
+    with Supervisor(settings, bells) as supervisor:
+        desk = Desk(settings, bells)
         check_safe(desk)
         desk.sources.sync(settings.sources)
         try:
@@ -75,11 +79,30 @@ def watch(supervisor: Supervisor, desk: Desk, *, quiet: bool, until_idle: bool) 
         while True:
             supervisor.check()
             display.update()
+            if until_idle:
+                require_going(desk)
             # Two looks in a row: between a pull's last batch and its note there is nothing in flight for a moment.
             idle_looks = idle_looks + 1 if until_idle and _is_idle(desk, started) else 0
             if idle_looks == 2:  # see above
                 return
             time.sleep(LOOK_SECONDS)
+
+
+class PausedError(CopydeskError):
+    """What is to be done stands still, and nobody is here to let it go on."""
+
+    code = "paused"
+
+
+def require_going(desk: Desk) -> None:
+    """Raise PausedError where a stage stands still: whoever waits until all is done would wait for ever."""
+    try:
+        reasons = [desk.pauses.why(stage, lane) for stage in PAUSE_STAGES for lane in LANES]
+    except RedisError:
+        return
+    for reason in reasons:
+        if reason is not None:
+            raise PausedError(f"not everything can be done: {reason}")
 
 
 def _is_idle(desk: Desk, since: float) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import msgspec
+import structlog
 
 from worker import __version__
 from worker.desk import Desk
@@ -15,8 +17,12 @@ from worker.state.letters import Filter
 from worker.state.queue import Entry
 from worker.state.receipts import today
 
+log = structlog.get_logger()
+
 RECORD_MEDIA_TYPE = "application/vnd.copydesk.record+json"
 STORE_STAGE = "store"
+BELL_STAGE = "bell"
+"""Stage of letters that hold a refused message of a queue: no document, so nothing to replay."""
 
 
 def bury_refused(desk: Desk, entry: Entry, reason: str) -> None:
@@ -49,10 +55,41 @@ def bury_refused(desk: Desk, entry: Entry, reason: str) -> None:
     )
 
 
+def bury_message(desk: Desk, queue: str, body: bytes, content_type: str | None, reason: str) -> None:
+    """Keep a message of a Celery queue that is no bell of this version. Twice is once."""
+    name = f"queue:{queue}"
+    document = Document(
+        source_id=name,
+        origin=name,
+        received_at=datetime.now(UTC),
+        content=body,
+        size_bytes=len(body),
+        media_type=content_type,
+    )
+    desk.letters.add(
+        DeadLetter(
+            id=f"bell-{hashlib.blake2b(name.encode() + body, digest_size=10).hexdigest()}",
+            verdict="dead",
+            stage=BELL_STAGE,
+            code="foreign_message",
+            detail=reason,
+            source_id=name,
+            lane="news",
+            day=today(),
+            at=datetime.now(UTC),
+            document=document,
+            software_version=__version__,
+        )
+    )
+    log.error("message_refused", queue=queue, content_type=content_type, reason=reason)
+
+
 def replay(desk: Desk, letters: Iterable[DeadLetter], per_second: float | None = None) -> int:
     """Put documents back into the line (records back into the storage queue); returns how many."""
     count = 0
     for letter in letters:
+        if letter.stage == BELL_STAGE:
+            continue
         if letter.stage == STORE_STAGE:
             count += _replay_record(desk, letter)
         else:

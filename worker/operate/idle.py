@@ -14,7 +14,7 @@ def what_waits(desk: Desk, since: float = 0.0) -> str | None:
     and the writer's group has taken everything from the storage queue.
     """
     for state in desk.sources.all():
-        if _waits(state, since):
+        if _waits(state, since) and not desk.pauses.why("pull", state.source.lane, state.source.id):
             return f"source {state.source.id}"
     in_flight = desk.counters.in_flight()
     if in_flight:

@@ -6,11 +6,16 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+import msgspec
+
 from worker.desk import Desk
 from worker.state.counters import imbalance
+from worker.state.pulses import Listener
 from worker.state.queue import StorageQueue
 from worker.state.sources import SourceState
 
+EVENTS = ("rescued", "redelivered", "buried")
+"""Always shown: bells rung again, deliveries that ended without a verdict, documents that died."""
 LATE_SECONDS = 30.0
 """A source this long past its due time is late."""
 
@@ -34,9 +39,11 @@ def snapshot(desk: Desk) -> dict[str, Any]:
             "groups": [asdict(group) for group in queue.groups()],
         },
         "per_minute": counters.per_minute(),
-        "events": counters.events(),
+        "events": dict.fromkeys(EVENTS, 0) | counters.events(),
         "letters": {verdict: desk.letters.count(verdict) for verdict in ("dead", "rejected")},
         "paused": {field.decode(): value.decode() for field, value in paused.items()},
+        "pauses": [msgspec.to_builtins(pause) for pause in desk.pauses.all()],
+        "processes": [msgspec.to_builtins(pulse) for pulse in Listener(desk.redis, desk.settings).everywhere()],
         "sources": len(sources),
         "sources_in_trouble": [row for row in map(_trouble, sources) if row],
     }

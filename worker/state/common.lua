@@ -17,9 +17,11 @@ local function book(total_key, day_key, rate_key, day_ttl, source, counter, n)
   end
 end
 
--- A batch leaves the ledger: forget it, and give back the spool references nobody else holds.
-local function settle(batch_key, waiting_key, due_key, spool_key, batch_id)
+-- A batch leaves the ledger: forget it and its bytes, and give back the spool references nobody else holds.
+local function settle(batch_key, waiting_key, due_key, spool_key, in_flight_key, batch_id)
   local freed = {}
+  local lane, bytes = unpack(redis.call('HMGET', batch_key, 'lane', 'bytes'))
+  if lane and bytes then redis.call('HINCRBY', in_flight_key, 'bytes|' .. lane, -tonumber(bytes)) end
   local refs = redis.call('HGET', batch_key, 'refs')
   for ref in string.gmatch(refs or '', '%S+') do
     if redis.call('HINCRBY', spool_key, ref, -1) <= 0 then

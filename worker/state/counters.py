@@ -14,11 +14,13 @@ from typing import Any
 
 from redis import Redis
 
-from worker.model import LANES
+from worker.model import LANES, Lane
 from worker.state.keys import STAGES, Keys
 from worker.state.receipts import today
 
 COUNTERS = ("received", "members", "parsed", "stored", "updated", "duplicate", "rejected", "dead")
+BYTES = b"bytes|"
+"""Fields of the hash `in_flight` that count bytes begin with it."""
 VERDICTS = ("stored", "updated", "duplicate", "rejected", "dead")
 
 
@@ -63,11 +65,25 @@ class Counters:
         for field, value in counts.items():
             counter = field.decode().rpartition("|")[2]
             totals[counter] = totals.get(counter, 0) + int(value)
-        return totals, sum(int(value) for value in in_flight.values())
+        return totals, sum(int(value) for field, value in in_flight.items() if not field.startswith(BYTES))
 
     def in_flight(self) -> int:
         """Documents received and not yet settled."""
-        return sum(int(value) for value in self._hash(self._keys.name("in_flight")).values())
+        fields = self._hash(self._keys.name("in_flight"))
+        return sum(int(value) for field, value in fields.items() if not field.startswith(BYTES.decode()))
+
+    def bytes_in_flight(self, lane: Lane | None = None) -> int:
+        """Bytes of documents received and not yet settled, in one lane or in all."""
+        fields = self._hash(self._keys.name("in_flight"))
+        return sum(int(fields.get(f"{BYTES.decode()}{name}", 0)) for name in LANES if lane in (None, name))
+
+    def of_source(self, source_id: str) -> int:
+        """Documents of a source that are in flight."""
+        names = ("received", "members", *VERDICTS)
+        key, fields = self._keys.name("counts", "total"), [f"{source_id}|{name}" for name in names]
+        answer: Any = self._redis.hmget(key, fields)
+        taken, members, *settled = (int(value or 0) for value in answer)
+        return taken + members - sum(settled)
 
     def depths(self) -> list[Depth]:
         """Depth and age of every stage and lane, by the server's clock."""

@@ -22,7 +22,7 @@ PERMANENT = {
     "batch": "hash; one batch not yet settled: stage, lease, deliveries, documents, articles",
     "waiting": "zset per stage and lane; batch id -> when it entered the stage (depth and age)",
     "due": "zset per stage and lane; batch id -> when the sweeper may ring for it again",
-    "in_flight": "hash; stage|lane -> documents not yet settled",
+    "in_flight": "hash; stage|lane -> documents not yet settled; bytes|lane -> their bytes",
     "counts:total": "hash; source|counter -> documents since the beginning",
     "spool": "hash; spool reference -> how many batches and letters hold it",
     "articles": "stream; the storage queue",
@@ -34,9 +34,12 @@ PERMANENT = {
     "poll": "hash per source; what the last poll left: validators, result, failures, seen files",
     "events": "hash; counters of the ledger's own work: rescued, redelivered, split, replayed, durable_waits, and "
     "stream_deleted_unacknowledged, which must stay 0",
-    "paused": "hash; why pulling pauses",
+    "paused": "hash; lane -> why pulling pauses (back-pressure)",
+    "pauses": "hash; scope -> a pause by an operator or by the limit on burials",
+    "pulses": "set; names of processes that give signs of life (readers drop those that ended)",
 }
 EXPIRING = {
+    "pulse:<process>": "string; the last sign of life of a process (15 seconds)",
     "counts:<day>": "hash; source|counter -> documents booked on that day (memory.counter_days)",
     "rate:<minute>": "hash; counter -> documents in that minute (3 hours)",
     "identity:<generation>": "hash; digest of an identity -> record id (twice memory.remember_days)",

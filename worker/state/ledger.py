@@ -27,7 +27,7 @@ from worker.config import Settings
 from worker.errors import StateError
 from worker.model import Batch, DeadLetter, Document, Lane, Refusal
 from worker.state.codec import Item, pack_documents, pack_items, pack_letter, unpack_documents, unpack_items
-from worker.state.keys import PARSED, RECEIVED, Keys, Stage
+from worker.state.keys import PARSED, RECEIVED, STAGES, Keys, Stage
 from worker.state.receipts import receipt_field, receipt_value, today
 from worker.state.scripts import Scripts
 
@@ -114,6 +114,7 @@ class Ledger:
                 self._counter_ttl,
                 _references(batch.documents),
                 len(pairs) // 2,
+                _bytes(batch.documents),
                 *pairs,
             ],
         )
@@ -183,6 +184,7 @@ class Ledger:
                 self.keys.day("receipts", today()),
                 self.keys.name("letters", "rejected"),
                 self.keys.name("letters", "dead"),
+                self.keys.events,
                 *(self.keys.letter(letter.id) for letter in letters),
             ],
             [
@@ -214,7 +216,9 @@ class Ledger:
             blob = pack_items(items) if items else b""
             size = len(items) if claim.stage == PARSED else len(documents)
             arguments += [child_id, size, pack_documents(documents), blob, _references(documents)]
+            arguments.append(_bytes(documents))
         keys = [*self._stage_keys(claim.batch.id, claim.stage), self.keys.name("spool"), self.keys.events]
+        keys.append(self.keys.name("in_flight"))
         answer = self._scripts.run(
             "split",
             [*keys, *(self.keys.batch(child_id) for child_id in ids)],
@@ -230,6 +234,16 @@ class Ledger:
             [limit, self.settings.sweeper.after_seconds],
         )
         return [batch_id.decode() for batch_id in answer]
+
+    def ring_soon(self) -> None:
+        """Let the next sweep ring for whatever has no bell, without waiting until one counts as lost."""
+        seconds, micros = self.redis.time()
+        now = int(seconds) + int(micros) / 1e6
+        for stage in STAGES:
+            for lane in _LANE_LETTERS:
+                ids: Any = self.redis.zrange(self.keys.due(stage, lane), 0, -1)
+                if ids:
+                    self.redis.zadd(self.keys.due(stage, lane), dict.fromkeys(ids, now), xx=True, lt=True)
 
     def waiting(self, stage: Stage, lane: Lane) -> int:
         """Batches in the stage, held or not."""
@@ -290,6 +304,10 @@ def _part(documents: tuple[Document, ...], items: Sequence[Item]) -> tuple[tuple
     if len(items) == 1 and kept[0].member is None:
         kept = (msgspec.structs.replace(kept[0], member=items[0].article.member),)
     return kept, tuple(Item(used.index(item.document), item.article) for item in items)
+
+
+def _bytes(documents: Sequence[Document]) -> int:
+    return sum(document.size_bytes for document in documents)
 
 
 def _references(documents: Sequence[Document]) -> str:

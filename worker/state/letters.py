@@ -117,6 +117,7 @@ class Letters:
                 document.content_ref or "",
                 letter.verdict,
                 self._settings.memory.counter_days * 86_400,
+                document.size_bytes,
             ],
         )
         return batch_id if done else None

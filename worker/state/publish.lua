@@ -125,4 +125,4 @@ for _, key in ipairs({KEYS[11], KEYS[13], KEYS[15]}) do redis.call('EXPIRE', key
 redis.call('HINCRBY', in_flight, 'parsed|' .. lane, -n)
 redis.call('HSET', batch, 'progress', first + n)
 if first + n < size then return {first + n, 0, {}, verdicts} end
-return {first + n, 1, settle(batch, waiting, due, spool, id), verdicts}
+return {first + n, 1, settle(batch, waiting, due, spool, in_flight, id), verdicts}

@@ -1,22 +1,23 @@
 -- Put a batch into the ledger, and what its source remembers beside it. Twice is once.
 -- KEYS: batch waiting due total day rate in_flight spool poll received
--- ARGV: batch_id source lane day size blob ring_after day_ttl refs n_remember (field value)*
+-- ARGV: batch_id source lane day size blob ring_after day_ttl refs n_remember bytes (field value)*
 local batch, waiting, due, total, day_key, rate, in_flight, spool, poll, received = unpack(KEYS)
-local id, source, lane, day, size, blob, ring_after, day_ttl, refs, n_remember = unpack(ARGV, 1, 10)
+local id, source, lane, day, size, blob, ring_after, day_ttl, refs, n_remember, bytes = unpack(ARGV, 1, 11)
 if redis.call('EXISTS', batch) == 1 then return 0 end
 -- A client may send this again ten times state.socket_timeout_seconds later: by then the batch can be settled.
 if tonumber(size) > 0 and not redis.call('SET', received, '', 'NX', 'EX', 900) then return 0 end
 local now = now_seconds()
 if tonumber(size) > 0 then
   redis.call('HSET', batch, 'stage', 'received', 'source', source, 'lane', lane, 'day', day, 'size', size,
-    'documents', blob, 'deliveries', 0, 'refs', refs)
+    'documents', blob, 'deliveries', 0, 'refs', refs, 'bytes', bytes)
   redis.call('ZADD', waiting, now, id)
   redis.call('ZADD', due, now + ring_after, id)
   redis.call('HINCRBY', in_flight, 'received|' .. lane, size)
+  redis.call('HINCRBY', in_flight, 'bytes|' .. lane, bytes)
   book(total, day_key, rate, day_ttl, source, 'received', tonumber(size))
   for ref in string.gmatch(refs, '%S+') do redis.call('HINCRBY', spool, ref, 1) end
 end
-for i = 11, 10 + 2 * tonumber(n_remember), 2 do
+for i = 12, 11 + 2 * tonumber(n_remember), 2 do
   if ARGV[i + 1] == '' then redis.call('HDEL', poll, ARGV[i]) else redis.call('HSET', poll, ARGV[i], ARGV[i + 1]) end
 end
 return 1

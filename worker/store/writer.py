@@ -8,6 +8,7 @@ or another writer of the group claims them.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -39,6 +40,8 @@ BLOCK_MILLISECONDS = 1_000
 FIRST_DELAY_SECONDS = 0.25
 LAST_DELAY_SECONDS = 30.0
 """The wait after a failure doubles from the first to the last."""
+CONSULT_SECONDS = 1.0
+"""How often `consult` is asked while nothing is written."""
 
 _FAILURES = (SinkError, StateError, RedisError)
 _log = structlog.get_logger(__name__)
@@ -48,7 +51,7 @@ _log = structlog.get_logger(__name__)
 class Progress:
     """How a writer is doing; counts are entries since it started. `status` `waiting` says why in `detail`."""
 
-    status: Literal["starting", "running", "waiting", "stopped"] = "starting"
+    status: Literal["starting", "running", "writing", "waiting", "paused", "stopped"] = "starting"
     detail: str = ""
     records: int = 0
     sightings: int = 0
@@ -63,7 +66,8 @@ class Writer:
     """Moves entries of one consumer group into one sink.
 
     `consumer` should be the same after a restart (host name and task, say). `bury` is given each entry the sink
-    refuses, with the reason, before the entry is acknowledged; it may be called twice for one entry.
+    refuses, with the reason, before the entry is acknowledged; it may be called twice for one entry. `consult` is told
+    the progress every second or so, and answers why nothing may be written now, or None.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Writer:
         settings: Settings,
         consumer: str,
         bury: Callable[[Entry, str], None],
+        consult: Callable[[Progress], str | None] = lambda _: None,
     ) -> None:
         self._queue = queue
         self._sink = sink
@@ -82,6 +87,7 @@ class Writer:
         self._events = Keys(settings.state.namespace).events
         self._consumer = consumer
         self._bury = bury
+        self._consult = consult
         self._progress = Progress()
         self._has_own_pending = True
         self._claim_at = 0.0
@@ -95,11 +101,14 @@ class Writer:
         delay = FIRST_DELAY_SECONDS
         while not stop.is_set():
             try:
+                if self._is_paused():
+                    stop.wait(CONSULT_SECONDS)
+                    continue
                 self.run_once(BLOCK_MILLISECONDS)
                 delay = FIRST_DELAY_SECONDS
             except _FAILURES as error:
                 self._note_failure(error, delay)
-                stop.wait(delay)
+                self._wait(stop, delay)
                 delay = min(2 * delay, LAST_DELAY_SECONDS)
         self._progress = replace(self._progress, status="stopped", detail="")
 
@@ -124,6 +133,19 @@ class Writer:
             raise
         self._progress = replace(self._progress, status="running", detail="")
         return len(entries)
+
+    def _is_paused(self) -> bool:
+        reason = self._consult(self._progress)
+        if reason is not None:
+            self._progress = replace(self._progress, status="paused", detail=reason)
+        return reason is not None
+
+    def _wait(self, stop: threading.Event, seconds: float) -> None:
+        """Wait, and tell meanwhile that we are alive; a server that is away is no reason to end."""
+        end = time.monotonic() + seconds
+        while not stop.wait(max(0.0, min(CONSULT_SECONDS, end - time.monotonic()))) and time.monotonic() < end:
+            with contextlib.suppress(RedisError):
+                self._consult(self._progress)
 
     def _gather(self, block_ms: int) -> list[Entry]:
         if self._has_own_pending:
@@ -178,6 +200,8 @@ class Writer:
         return [entry for entry in entries if entry.fields]
 
     def _settle(self, entries: Sequence[Entry]) -> None:
+        self._progress = replace(self._progress, status="writing", detail="")
+        self._consult(self._progress)
         result = self._sink.write(entries)
         for refused in result.refused:
             _log.warning("record_refused", entry=refused.entry.entry_id, reason=refused.reason)

@@ -1,0 +1,143 @@
+"""Liveness is progress: what stands still is found, whatever it answers."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+import pytest
+
+from tests.cli_support import FAST, Cli
+from tests.support import wait_until
+from worker.state.pulses import Pulse
+from worker.supervisor import PARTS
+from worker.watchdog import Watch
+
+STALLED, TASK = 20.0, 270.0
+SETTINGS = f"{FAST}[supervision]\nstalled_seconds = 6\n"
+SOURCES = '[[source]]\nid = "inbox"\nkind = "directory"\npath = "../inbox"\nclaim = true\n'
+
+
+def pulse(**facts: Any) -> Pulse:
+    return Pulse(**{"name": "parse", "host": "h", "pid": 7, "serves": ("parse",), "monotonic": 100.0, **facts})
+
+
+def judge(watch: Watch, shown: Pulse, now: float, *, waits: bool = True, since: float = 0.0) -> str | None:
+    return watch.judge(shown, waits=waits, now=now, since=since)
+
+
+def test_a_process_that_takes_what_waits_is_well() -> None:
+    watch = Watch(STALLED, TASK)
+    for second in range(100, 400, 10):
+        assert judge(watch, pulse(monotonic=second, answered=second), float(second)) is None
+
+
+def test_a_process_that_takes_nothing_though_work_waits_is_wedged_while_its_loop_turns() -> None:
+    watch = Watch(STALLED, TASK)
+    assert judge(watch, pulse(), 100.0) is None
+    assert judge(watch, pulse(monotonic=119.0), 119.0) is None
+    assert "taken none for 21 s" in str(judge(watch, pulse(monotonic=121.0), 121.0))
+
+
+def test_nobody_is_blamed_for_standing_still_without_work() -> None:
+    watch = Watch(STALLED, TASK)
+    for second in (100.0, 200.0, 300.0):
+        assert judge(watch, pulse(monotonic=second), second, waits=False) is None
+    assert judge(watch, pulse(monotonic=301.0), 301.0) is None, "the work has only just come"
+
+
+def test_a_long_task_is_given_its_time() -> None:
+    watch = Watch(STALLED, TASK)
+    judge(watch, pulse(busy=2), 100.0)
+    assert judge(watch, pulse(busy=2, monotonic=350.0), 350.0) is None
+    assert judge(watch, pulse(busy=2, monotonic=391.0), 391.0) is not None
+
+
+def test_silence_counts_from_when_the_server_was_there() -> None:
+    watch = Watch(STALLED, TASK)
+    assert "no sign of life for 25 s" in str(judge(watch, pulse(), 125.0))
+    assert judge(watch, pulse(), 125.0, since=110.0) is None
+    assert judge(watch, pulse(patience_seconds=60.0), 125.0) is None
+    assert judge(watch, pulse(monotonic=500.0), 125.0) is not None, "a file from before the host's last start"
+
+
+def test_a_successor_begins_anew() -> None:
+    watch = Watch(STALLED, TASK)
+    judge(watch, pulse(), 100.0)
+    assert judge(watch, pulse(pid=8, monotonic=121.0), 121.0) is None
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Cli:
+    (tmp_path / "inbox").mkdir()
+    return Cli(tmp_path, SOURCES, SETTINGS)
+
+
+@pytest.fixture
+def running(desk: Cli) -> Iterator[tuple[Cli, psutil.Process]]:
+    with (desk.directory / "run.log").open("wb") as log:
+        process = desk.popen("run", stdout=log, stderr=log)
+    supervisor = psutil.Process(process.pid)
+    wait_until(lambda: len(supervisor.children()) == len(PARTS) + 1, 60, "all parts running")
+    yield desk, supervisor
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 0, (desk.directory / "run.log").read_text()
+
+
+def part(supervisor: psutil.Process, words: str) -> psutil.Process | None:
+    for child in supervisor.children():
+        try:
+            if words in " ".join(child.cmdline()):
+                return child
+        except psutil.NoSuchProcess:
+            continue
+    return None
+
+
+def shown(desk: Cli) -> dict[str, Pulse]:
+    files = (desk.data / "run" / "pulses").glob("*.json")
+    pulses = [msgspec.json.decode(path.read_bytes(), type=Pulse) for path in files]
+    return {pulse.name: pulse for pulse in pulses}
+
+
+@pytest.mark.slow
+def test_a_stopped_worker_is_replaced_and_its_work_done(running: tuple[Cli, psutil.Process]) -> None:
+    desk, supervisor = running
+    wait_until(lambda: set(shown(desk)) == set(PARTS), 60, "a sign of life of each part")
+    assert desk.json("health", "ready", "--wait", "30")["ready"]
+    assert desk.json("health", "live")["live"]
+    stopped = part(supervisor, "parse,dedupe")
+    assert stopped is not None
+    for process in (stopped, *stopped.children(recursive=True)):
+        process.suspend()
+    text = "The lock keeper retires\n\n" + "After forty years the keeper of the old lock hands over the key. " * 10
+    (desk.directory / "inbox" / "lock.txt").write_text(text)
+    wait_until(lambda: (found := part(supervisor, "parse,dedupe")) is not None and found != stopped, 60, "another one")
+    wait_until(lambda: desk.lines("records"), 60, "the article")
+    assert "child_wedged" in (desk.directory / "run.log").read_text()
+
+
+@pytest.mark.slow
+def test_no_process_outlives_a_supervisor_that_is_killed(desk: Cli) -> None:
+    with (desk.directory / "run.log").open("wb") as log:
+        process = desk.popen("run", stdout=log, stderr=log)
+    supervisor = psutil.Process(process.pid)
+    wait_until(lambda: len(supervisor.children(recursive=True)) >= len(PARTS) + 3, 60, "all parts and pools running")
+    family = supervisor.children(recursive=True)
+    process.kill()
+    process.wait()
+    wait_until(
+        lambda: not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE],
+        60,
+        "the end of all of them",
+    )
+
+
+def test_a_host_without_processes_is_not_alive(desk: Cli) -> None:
+    report = desk.json("health", "live", code=1)
+    assert not report["live"]
+    assert "no process of copydesk" in report["reasons"][0]
