@@ -11,6 +11,7 @@ from tests.faults.scenarios.bells import double_bells, two_beats
 from tests.faults.scenarios.kills import kill_server, kill_workers
 from tests.faults.scenarios.network import break_network, freeze_server
 from tests.faults.scenarios.poison import kill_children, poison
+from tests.faults.scenarios.power import lose_power
 from tests.faults.scenarios.store import kill_writer, trouble_sink
 
 
@@ -44,6 +45,7 @@ SCENARIOS: dict[str, Scenario] = {
         short={"documents": 2_000, "resets": 3},
         long={"documents": 20_000, "resets": 25},
     ),
+    "F6": Scenario(lose_power, short={"documents": 3_000, "losses": 3}, long={"documents": 40_000, "losses": 30}),
     "F2": Scenario(kill_children, short={"documents": 3_000, "kills": 6}, long={"documents": 40_000, "kills": 200}),
     "F8": Scenario(poison, short={"documents": 500, "poisons": 3}, long={"documents": 5_000, "poisons": 12}),
     "F9": Scenario(double_bells, short={"documents": 2_000}, long={"documents": 40_000}),
