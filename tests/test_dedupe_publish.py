@@ -18,7 +18,7 @@ from worker.state.codec import Item
 from worker.state.counters import Counters, imbalance
 from worker.state.keys import PARSED, RECEIVED
 from worker.state.ledger import Claim, Ledger, new_id
-from worker.state.memory import Memory, Published
+from worker.state.memory import Memory, Published, rules_for
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 LONG = " ".join(f"word{i}" for i in range(80))
@@ -47,10 +47,11 @@ class Desk:
         return again
 
     def publish(self, claim: Claim) -> Published:
+        rules = rules_for(self.settings, None)
         items = claim.items[claim.progress :]
         documents = claim.batch.documents
         return self.memory.publish(
-            claim, [make_candidate(i.article, documents[i.document], claim.batch.lane, NOW) for i in items]
+            claim, [make_candidate(i.article, documents[i.document], claim.batch.lane, NOW) for i in items], rules
         )
 
     def push(self, *articles: Article, source: str = "a", at: datetime = NOW) -> tuple[str, ...]:
@@ -67,6 +68,11 @@ class Desk:
 @pytest.fixture
 def desk(redis: Redis, tmp_path: Path) -> Desk:
     return Desk(redis, tmp_path)
+
+
+def text(number: int) -> str:
+    """A text that shares no word with that of another number."""
+    return " ".join(f"w{number}x{i}" for i in range(80))
 
 
 def article(**facts: Any) -> Article:
@@ -115,8 +121,8 @@ def test_an_exact_copy_from_another_source_is_seen_not_stored(desk: Desk) -> Non
 def test_a_copy_that_changes_becomes_a_record_of_its_own(desk: Desk) -> None:
     desk.push(article(guid="g1"), source="a")
     desk.push(article(guid="x9"), source="b")
-    assert desk.push(article(guid="x9", body_text=LONG + " own words"), source="b") == ("stored",)
-    assert desk.push(article(guid="x9", body_text=LONG + " own words"), source="b") == ("duplicate",)
+    assert desk.push(article(guid="x9", body_text=text(9)), source="b") == ("stored",)
+    assert desk.push(article(guid="x9", body_text=text(9)), source="b") == ("duplicate",)
     assert len({record.id for record in desk.records()}) == 2
 
 
@@ -146,7 +152,7 @@ def test_copies_within_one_batch_give_one_record(desk: Desk) -> None:
 
 
 def test_a_long_batch_is_published_in_runs_and_balances(desk: Desk) -> None:
-    articles = [article(guid=f"g{i}", body_text=f"{LONG} number{i}") for i in range(250)]
+    articles = [article(guid=f"g{i}", body_text=text(i)) for i in range(250)]
     assert desk.push(*articles) == ("stored",) * 250
     assert len(desk.records()) == 250
     assert imbalance(desk.counters.totals(), desk.counters.in_flight()) == 0
@@ -154,7 +160,7 @@ def test_a_long_batch_is_published_in_runs_and_balances(desk: Desk) -> None:
 
 
 def test_publishing_a_batch_again_changes_nothing(desk: Desk) -> None:
-    claim = desk.parsed([article(guid="g1"), article(guid="g2", body_text=LONG + " two")])
+    claim = desk.parsed([article(guid="g1"), article(guid="g2", body_text=text(2))])
     desk.publish(claim)
     assert not desk.publish(claim).settled
     assert len(desk.records()) == 2
@@ -172,11 +178,11 @@ def test_sixty_four_concurrent_ingests_give_one_new_and_63_duplicates(desk: Desk
 def test_memory_outlives_a_generation_and_then_expires(desk: Desk, redis: Redis) -> None:
     desk.push(article(guid="g1"))
     keys = desk.ledger.keys
-    generation_keys: Any = redis.keys(keys.name("identity", "*"))
+    generation_keys: Any = redis.keys(keys.name("exact", "*"))
     (generation_key,) = generation_keys
     generation = int(generation_key.decode().rsplit("g", 1)[1])
-    for kind in ("identity", "copies", "known"):
+    for kind in ("index", "postings", "exact", "cards"):
         redis.rename(keys.generation(kind, generation), keys.generation(kind, generation - 1))
     assert desk.push(article(guid="g1")) == ("duplicate",)
-    assert redis.exists(keys.generation("identity", generation)) == 1, "what is seen again moves on"
-    assert 0 < redis.ttl(keys.generation("identity", generation)) <= 2 * 30 * 86_400
+    assert redis.exists(keys.generation("exact", generation)) == 1, "what is seen again moves on"
+    assert 0 < redis.ttl(keys.generation("exact", generation)) <= 2 * 30 * 86_400

@@ -76,6 +76,7 @@ def is_permanent(name: str) -> bool:
 
 def is_expiring(name: str) -> bool:
     shapes = {
+        "<source>": r".+",
         "<day>": r"\d{4}-\d\d-\d\d",
         "<minute>": r"\d+",
         "<generation>": r"g\d+",

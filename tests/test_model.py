@@ -102,7 +102,9 @@ def test_what_is_no_record_is_refused(data: bytes) -> None:
 
 def test_what_the_publish_step_decides_comes_first_and_in_its_order() -> None:
     names = [field.name for field in msgspec.structs.fields(Record)]
-    written = re.findall(r'"(\w+)":', PUBLISH.read_text("utf-8").partition("local head =")[2].partition("XADD")[0])
+    written = re.findall(
+        r'"(\w+)":', PUBLISH.read_text("utf-8").partition("local function record_json")[2].partition("\nend")[0]
+    )
     assert names[: len(written)] == written
     assert written[:5] == ["id", "version", "event", "supersedes", "family_id"]
 

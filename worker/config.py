@@ -18,7 +18,7 @@ import msgspec
 
 from worker.clean.dates import find_timezone
 from worker.errors import ConfigurationError
-from worker.model import Source
+from worker.model import DedupePolicy, DedupeThreshold, Source
 from worker.parse.field_map import check_fields
 from worker.parse.unpacking import ContainerLimits
 
@@ -95,6 +95,20 @@ class Memory(_Section, frozen=True, kw_only=True):
     receipt_days: int = 3
     counter_days: int = 400
     rejected_days: int = 30
+
+
+class Dedupe(_Section, frozen=True, kw_only=True):
+    """Near copies: whether they are looked for, from which resemblance on, and what becomes of them.
+
+    `policy`: drop (kept beside their head in the store), tag (published with the head's id in `matched_id`) or link
+    (as tag, and the head's `seen_in` grows). `head`: who stands for a family where an older text arrives later.
+    `policy` and `threshold` may be set per source.
+    """
+
+    enabled: bool = True
+    policy: DedupePolicy = "drop"
+    threshold: DedupeThreshold = "balanced"
+    head: Literal["first_seen", "earliest_published"] = "first_seen"
 
 
 class Pressure(_Section, frozen=True, kw_only=True):
@@ -193,6 +207,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     limits: Limits = Limits()
     sweeper: Sweeper = Sweeper()
     memory: Memory = Memory()
+    dedupe: Dedupe = Dedupe()
     pressure: Pressure = Pressure()
     burials: Burials = Burials()
     feeds: Feeds = Feeds()

@@ -24,6 +24,8 @@ Lane = Literal["news", "backfill"]
 Event = Literal["create", "update", "withdraw"]
 Relation = Literal["exact", "syndicated", "revised", "excerpt", "rewrite"]
 Precision = Literal["second", "minute", "day"]
+DedupePolicy = Literal["drop", "tag", "link"]
+DedupeThreshold = Literal["strict", "balanced", "loose"]
 LANES: tuple[Lane, ...] = ("news", "backfill")
 UntrustedId = Literal["guid", "link"]
 
@@ -34,6 +36,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `kind` is `feed` (`url` is http(s) or a local path), `directory` (`path`) or `push`
     (documents handed over by `copydesk ingest`). `claim` makes a directory an inbox: files are moved
     to `done/` or `failed/`; without it files are read in place and remembered by size and time.
+    `dedupe_policy` and `dedupe_threshold` replace the deployment's for near copies that this source brings.
 
     `timezone` (an IANA name) is that of dates which name none. `fields` maps fields of a record to paths in the
     source's JSON objects or to columns of its tables (worker/parse/field_map.py).
@@ -53,6 +56,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     language: str | None = None
     interval_seconds: float | None = None
     enabled: bool = True
+    dedupe_policy: DedupePolicy | None = None
+    dedupe_threshold: DedupeThreshold | None = None
     timezone: str | None = None
     fields: dict[str, str] = {}
     allowed_hosts: tuple[str, ...] = ()

@@ -28,6 +28,7 @@ from worker.parse import parse_document
 from worker.state.codec import Item
 from worker.state.keys import PARSED, RECEIVED, Stage
 from worker.state.ledger import Buried, Claim, lane_of
+from worker.state.memory import rules_for
 
 MOST_DELIVERIES = 3
 """A document that was delivered alone this often without a verdict is buried (its worker died each time)."""
@@ -133,7 +134,8 @@ def dedupe(desk: Desk, batch_id: str) -> None:
             freed = desk.ledger.advance(claim, sound, refusals)
             _after_advance(desk, claim, freed, goes_on=bool(sound))
             return
-        published = desk.memory.publish(claim, candidates)
+        rules = rules_for(desk.settings, desk.sources.get(claim.batch.source_id))
+        published = desk.memory.publish(claim, candidates, rules)
     desk.drop_spooled(published.freed)
     log.info("published", batch=batch_id, source=claim.batch.source_id, articles=len(published.verdicts))
 

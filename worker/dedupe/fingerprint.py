@@ -44,17 +44,23 @@ UNSPACED_CHARACTERS_PER_WORD = 2
 class Fingerprint:
     """The digests of one article.
 
-    `record_id` (16 raw bytes) is the id a new record gets: derived from source and strongest identity, so that
-    a replay after a loss finds the same row again. `identities` are 16-byte digests in the order of the ladder;
-    `copy` is empty where the text is too short to judge; times are milliseconds since 1970, 0 where unknown.
+    `identities` are 16-byte digests in the order of the ladder: the ids a record would get by each of them. `copy` is
+    empty where the text is too short to judge; times are milliseconds since 1970, 0 where unknown.
     """
 
-    record_id: bytes
     identities: tuple[bytes, ...]
     copy: bytes
     content: bytes
     updated_milliseconds: int
     received_milliseconds: int
+
+    @property
+    def record_id(self) -> bytes:
+        """The id a new record gets (16 raw bytes).
+
+        Derived from source and strongest identity, so that a replay after a loss finds the same row again.
+        """
+        return self.identities[0]
 
 
 def normalise(text: str) -> str:
@@ -78,11 +84,9 @@ def content_hash(article: Article) -> str:
 def fingerprint(source_id: str, article: Article, received_at: datetime) -> Fingerprint:
     """The digests of an article of a source."""
     content = _digest("content", _content(article))
-    identities = tuple(_digest(source_id, kind, value) for kind, value in _ladder(article))
-    identities = identities or (_digest(source_id, "text", content.hex()),)
+    ladder = _ladder(article) or [("text", content.hex())]
     return Fingerprint(
-        record_id=_digest("record", identities[0].hex()),
-        identities=identities,
+        identities=tuple(_digest("record", _digest(source_id, kind, value).hex()) for kind, value in ladder),
         copy=_copy_digest(article),
         content=content,
         updated_milliseconds=_milliseconds(article.updated_at),

@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from worker.dedupe.fingerprint import Fingerprint, content_hash, count_words, fingerprint
+from worker.dedupe.sketch import SketchInput
 from worker.model import Article, Document, Lane, Record, SeenIn, encode
 
 _DECIDED = {"id": "", "version": 1, "event": "create", "supersedes": None, "family_id": None}
@@ -24,6 +25,9 @@ class Candidate(msgspec.Struct, frozen=True):
     """
 
     fingerprint: Fingerprint
+    source_id: str
+    published_at: datetime | None
+    to_sketch: SketchInput
     record_tail: bytes
     sighting_tail: bytes
     withdrawn: bool
@@ -61,6 +65,9 @@ def make_candidate(article: Article, document: Document, lane: Lane, processed_a
     )
     return Candidate(
         fingerprint=fingerprint(document.source_id, article, document.received_at),
+        source_id=document.source_id,
+        published_at=article.published_at,
+        to_sketch=_to_sketch(article, document),
         record_tail=encoded[len(_HEAD) :],
         withdrawn=article.withdrawn,
         sighting_tail=b'"seen_in":' + encode(seen) + b"}",
@@ -73,6 +80,12 @@ def raw_reference(document: Document, article: Article) -> str:
     """Where the original bytes came from: path or URL, with `#member` for a part of it."""
     member = _member(document, article)
     return document.origin if member is None else f"{document.origin}#{member}"
+
+
+def _to_sketch(article: Article, document: Document) -> SketchInput:
+    # The notice that takes an article back may repeat its text, and copies nothing.
+    body = "" if article.withdrawn else article.body_text
+    return SketchInput(article.headline or "", body, article.published_at, document.source_id)
 
 
 def _member(document: Document, article: Article) -> int | str | None:

@@ -3,6 +3,7 @@
     received + members = stored + updated + duplicate + rejected + dead + in flight
 
 `members` are the documents found inside documents: a feed of 20 entries is one received and 19 members.
+`near_duplicate` counts again those of them that are near copies, dropped (duplicate) or published (stored).
 Each is booked by the script that makes it true, so the equation holds at every instant.
 """
 
@@ -18,7 +19,7 @@ from worker.model import LANES, Lane
 from worker.state.keys import STAGES, Keys
 from worker.state.receipts import today
 
-COUNTERS = ("received", "members", "parsed", "stored", "updated", "duplicate", "rejected", "dead")
+COUNTERS = ("received", "members", "parsed", "stored", "updated", "duplicate", "rejected", "dead", "near_duplicate")
 BYTES = b"bytes|"
 """Fields of the hash `in_flight` that count bytes begin with it."""
 VERDICTS = ("stored", "updated", "duplicate", "rejected", "dead")

@@ -42,9 +42,12 @@ EXPIRING = {
     "pulse:<process>": "string; the last sign of life of a process (15 seconds)",
     "counts:<day>": "hash; source|counter -> documents booked on that day (memory.counter_days)",
     "rate:<minute>": "hash; counter -> documents in that minute (3 hours)",
-    "identity:<generation>": "hash; digest of an identity -> record id (twice memory.remember_days)",
-    "copies:<generation>": "hash; digest of a text -> record id (twice memory.remember_days)",
-    "known:<generation>": "hash; record id -> version, content hash, times (twice memory.remember_days)",
+    "index:<generation>": "hash; sizes of the four below, which are described in index.py (twice the memory's window)",
+    "postings:<generation>": "hash; features -> tickets of articles that have them (twice the memory's window)",
+    "exact:<generation>": "hash; digests of identities and texts -> tickets (twice the memory's window)",
+    "cards:<generation>": "hash; tickets -> what is remembered of an article (twice the memory's window)",
+    "earlier:<generation>": "hash; record id -> digests of its earlier texts (twice the memory's window)",
+    "furniture:<source>": "string; paragraphs a source prints again and again (twice the memory's window)",
     "received:<batch>": "string; this batch was received, and settled perhaps (15 minutes: a repeated receive is none)",
     "receipts:<day>": "hash; digest of an origin -> its verdict (memory.receipt_days)",
 }
@@ -78,6 +81,9 @@ class Keys:
 
     def generation(self, kind: str, number: int) -> str:
         return self.name(kind, f"g{number}")
+
+    def furniture(self, source_id: str) -> str:
+        return self.name("furniture", source_id)
 
     def letter(self, letter_id: str) -> str:
         return self.name("letter", letter_id)

@@ -1,8 +1,12 @@
 """The memory of articles, and the one step that decides, remembers and publishes (publish.lua).
 
+    sketch ──► lookup (lookup.lua) ──► judge ──► decide, remember, publish (publish.lua)
+      ▲                                               │ somebody remembered a relevant article meanwhile
+      └───────────────── the rest of the run ◄────────┘
+
 Memory lives in generations of `memory.remember_days`: a lookup reads the current and the one before, and what
 is found there moves into the current one, so an article that is still seen is never forgotten, and the rest
-expires as whole keys.
+expires as whole keys. How it lies in Valkey: index.py.
 """
 
 from __future__ import annotations
@@ -14,8 +18,21 @@ from typing import Any
 from redis import Redis
 
 from worker.config import Settings
+from worker.dedupe.furniture import Furniture
+from worker.dedupe.judgement import THRESHOLDS, Judgement, judge
 from worker.dedupe.records import Candidate
+from worker.dedupe.sketch import SKETCH_BYTES, Sketch, sketch_articles
 from worker.errors import StateError
+from worker.model import DedupePolicy, DedupeThreshold, Source
+from worker.state.index import (
+    Found,
+    article_arguments,
+    evidence_text,
+    feature_prints,
+    generation_keys,
+    in_run_candidates,
+    read_candidates,
+)
 from worker.state.keys import PARSED, Keys
 from worker.state.ledger import Claim
 from worker.state.receipts import receipt_field, today
@@ -23,6 +40,17 @@ from worker.state.scripts import Scripts
 
 RUN_ARTICLES = 100
 """Articles per call: long enough to spread the round trip, short enough to hold the server for few milliseconds."""
+_NO_SKETCH = Sketch(bytes(SKETCH_BYTES), (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How near copies of a source are treated; see `worker.config.Dedupe`."""
+
+    enabled: bool
+    policy: DedupePolicy
+    threshold: DedupeThreshold
+    head: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +62,48 @@ class Published:
     freed: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The verdict of an article that was settled without a ledger; ids are hexadecimal.
+
+    `record_id`: the record it is, or the one that stands for it where it was dropped (then `version` is 0).
+    `matched_id` is the article it was recognised by: it may be a dropped copy, which has the id of the record it
+    would have become.
+    """
+
+    verdict: str
+    record_id: str
+    version: int
+    family_id: str
+    relation: str | None
+    matched_id: str | None
+    similarity: float | None
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Articles that were judged against what the memory held at one instant: `generation` and `seen`."""
+
+    candidates: Sequence[Candidate]
+    sketches: Sequence[Sketch]
+    found: Sequence[Sequence[Found]]
+    judgements: Sequence[Judgement | None]
+    generation: int
+    seen: int
+
+
+def rules_for(settings: Settings, source: Source | None) -> Rules:
+    """The deployment's rules, with those the source sets for itself."""
+    dedupe = settings.dedupe
+    return Rules(
+        enabled=dedupe.enabled,
+        policy=(source and source.dedupe_policy) or dedupe.policy,
+        threshold=(source and source.dedupe_threshold) or dedupe.threshold,
+        head=dedupe.head,
+    )
+
+
 class Memory:
     """Publishes the articles of claimed batches."""
 
@@ -43,7 +113,7 @@ class Memory:
         self._keys = Keys(settings.state.namespace)
         self._scripts = Scripts(redis)
 
-    def publish(self, claim: Claim, candidates: Sequence[Candidate]) -> Published:
+    def publish(self, claim: Claim, candidates: Sequence[Candidate], rules: Rules) -> Published:
         """Give every article of the claimed batch its verdict, in runs of `RUN_ARTICLES`.
 
         `candidates` are the articles after `claim.progress`. Where the lease was lost on the way, the rest is left to
@@ -52,8 +122,8 @@ class Memory:
         verdicts: list[str] = []
         done = 0
         while done < len(candidates):
-            run = candidates[done : done + RUN_ARTICLES]
-            answer = self._publish_run(claim, claim.progress + done, run)
+            run = self.prepare(candidates[done : done + RUN_ARTICLES], rules)
+            answer = self.commit(claim, claim.progress + done, run, rules)
             if answer == b"lost":
                 return Published(tuple(verdicts), False, ())
             if answer == b"generation":
@@ -65,11 +135,43 @@ class Memory:
                 return Published(tuple(verdicts), True, tuple(ref.decode() for ref in freed))
         raise StateError(f"batch {claim.batch.id} has more articles in the ledger than were published")
 
-    def _publish_run(self, claim: Claim, first: int, run: Sequence[Candidate]) -> Any:
+    def settle(self, candidates: Sequence[Candidate], rules: Rules) -> list[Outcome]:
+        """Decide and remember articles of one source, in order, without a ledger; nothing is published."""
+        outcomes: list[Outcome] = []
+        while len(outcomes) < len(candidates):
+            run = self.prepare(candidates[len(outcomes) : len(outcomes) + RUN_ARTICLES], rules)
+            answer = self.remember(run, rules)
+            outcomes += [_outcome(row, judgement) for row, judgement in zip(answer, run.judgements, strict=False)]
+        return outcomes
+
+    def prepare(self, candidates: Sequence[Candidate], rules: Rules) -> Run:
+        """Sketch a run of one source's articles, look up what may resemble them, and judge."""
+        generation = int(self._redis.time()[0]) // self._generation_seconds
+        if not rules.enabled:
+            nothing: list[list[Found]] = [[] for _ in candidates]
+            return Run(candidates, [_NO_SKETCH] * len(candidates), nothing, [None] * len(candidates), generation, 0)
+        packed: Any = self._redis.get(self._keys.furniture(candidates[0].source_id))
+        sketches = sketch_articles([candidate.to_sketch for candidate in candidates], Furniture.unpack(packed))
+        seen, remembered = self.look_up(generation, sketches)
+        found = [there + here for there, here in zip(remembered, in_run_candidates(sketches), strict=True)]
+        judgements = judge(sketches, [[one.sketch for one in row] for row in found], THRESHOLDS[rules.threshold])
+        return Run(candidates, sketches, found, judgements, generation, seen)
+
+    def look_up(self, generation: int, sketches: Sequence[Sketch]) -> tuple[int, list[list[Found]]]:
+        """Tickets given so far in the generation, and for each sketch what shares features with it."""
+        prints = [feature_prints(sketch) for sketch in sketches]
+        seen, *answer = self._scripts.run("lookup", generation_keys(self._keys, generation), prints)
+        return int(seen), read_candidates(answer)
+
+    def commit(self, claim: Claim, first: int, run: Run, rules: Rules) -> Any:
+        """Publish a run, the first of which is article `first` of the batch; the answer is publish.lua's."""
         batch, keys, days = claim.batch, self._keys, self._settings.memory
-        generation_seconds = days.remember_days * 86_400
-        generation = int(self._redis.time()[0]) // generation_seconds
-        return self._scripts.run(
+        articles = self._article_arguments(run)
+        more = [
+            (evidence_text(judgement), one.sighting_tail, receipt_field(one.origin, one.member), one.record_tail)
+            for one, judgement in zip(run.candidates, run.judgements, strict=True)
+        ]
+        answer = self._scripts.run(
             "publish",
             [
                 keys.batch(batch.id),
@@ -82,11 +184,7 @@ class Memory:
                 keys.name("spool"),
                 keys.day("receipts", today()),
                 keys.stream,
-                *(
-                    keys.generation(kind, number)
-                    for kind in ("identity", "copies", "known")
-                    for number in (generation, generation - 1)
-                ),
+                *generation_keys(keys, run.generation),
             ],
             [
                 batch.id,
@@ -94,28 +192,81 @@ class Memory:
                 batch.lane,
                 batch.source_id,
                 first,
-                len(run),
+                len(run.candidates),
                 days.counter_days * 86_400,
                 days.receipt_days * 86_400,
-                2 * generation_seconds,
-                generation,
-                generation_seconds,
-                *(part for candidate in run for part in _arguments(candidate)),
+                2 * self._generation_seconds,
+                run.generation,
+                self._generation_seconds,
+                run.seen,
+                rules.policy,
+                rules.head,
+                *(part for article, rest in zip(articles, more, strict=True) for part in (*article, *rest)),
             ],
         )
+        if isinstance(answer, list):
+            self._count_furniture(run, [verdict.decode() for verdict in answer[3]])
+        return answer
+
+    def remember(self, run: Run, rules: Rules) -> list[list[Any]]:
+        """Decide and remember a run without a ledger; remember.lua's row for each article that was settled."""
+        seconds = self._generation_seconds
+        answer = self._scripts.run(
+            "remember",
+            generation_keys(self._keys, run.generation),
+            [
+                2 * seconds,
+                run.generation,
+                seconds,
+                run.seen,
+                rules.policy,
+                rules.head,
+                len(run.candidates),
+                *(part for article in self._article_arguments(run) for part in article),
+            ],
+        )
+        if answer == b"generation":
+            return []
+        rows: list[list[Any]] = answer
+        self._count_furniture(run, [row[0].decode() for row in rows])
+        return rows
+
+    def _article_arguments(self, run: Run) -> list[tuple[bytes | int | str, ...]]:
+        parts = zip(run.candidates, run.sketches, run.judgements, run.found, strict=True)
+        return [article_arguments(*part) for part in parts]
+
+    def _count_furniture(self, run: Run, verdicts: Sequence[str]) -> None:
+        """Only what is new counts: the paragraphs of a text with many copies are no furniture.
+
+        Two workers that count at once may lose a few counts, which come again with the next articles.
+        """
+        new = [
+            sketch.paragraphs for sketch, verdict in zip(run.sketches, verdicts, strict=False) if verdict == "stored"
+        ]
+        if not any(new):
+            return
+        key = self._keys.furniture(run.candidates[0].source_id)
+        packed: Any = self._redis.get(key)
+        furniture = Furniture.unpack(packed)
+        for paragraphs in new:
+            furniture.count(paragraphs)
+        self._redis.set(key, furniture.pack(), ex=2 * self._generation_seconds)
+
+    @property
+    def _generation_seconds(self) -> int:
+        return self._settings.memory.remember_days * 86_400
 
 
-def _arguments(candidate: Candidate) -> tuple[bytes | int, ...]:
-    digests = candidate.fingerprint
-    return (
-        digests.record_id,
-        b"".join(digests.identities),
-        digests.copy,
-        digests.content,
-        digests.updated_milliseconds,
-        digests.received_milliseconds,
-        candidate.sighting_tail,
-        receipt_field(candidate.origin, candidate.member),
-        candidate.record_tail,
-        b"withdraw" if candidate.withdrawn else b"",
+def _outcome(row: list[Any], judgement: Judgement | None) -> Outcome:
+    verdict, record, version, family, relation, matched, similarity = row
+    is_exact = relation == b"exact"
+    return Outcome(
+        verdict=verdict.decode(),
+        record_id=record.hex(),
+        version=int(version),
+        family_id=family.hex(),
+        relation=relation.decode() or None,
+        matched_id=matched.hex() or None,
+        similarity=float(similarity) if similarity else None,
+        evidence="" if is_exact or not relation else evidence_text(judgement),
     )

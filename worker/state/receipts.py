@@ -24,18 +24,29 @@ def receipt_field(origin: str, member: int | str | None) -> bytes:
 
 
 def receipt_value(verdict: str, reference: str, detail: str) -> str:
-    """verdict|record or letter id|version or code|unix seconds: the form publish.lua writes too."""
+    """verdict|record or letter id|version or code|unix seconds: the form publish.lua writes too.
+
+    It adds relation|similarity|matched id|evidence for what was recognised by its text.
+    """
     return f"{verdict}|{reference}|{detail}|{datetime.now(UTC).timestamp():.0f}"
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a document: its verdict, the record or dead letter, the version or error code, and when."""
+    """What became of a document: its verdict, the record or dead letter, the version or error code, and when.
+
+    Where another article decided it: the relation to that one, how similar it is, its record id, and the features that
+    decided (`name=value name=value`).
+    """
 
     verdict: str
     reference: str
     detail: str
     at: datetime
+    relation: str = ""
+    similarity: float | None = None
+    matched_id: str = ""
+    evidence: str = ""
 
 
 def find_receipts(redis: Redis, keys: Keys, origin: str, member: int | str | None, days: int) -> list[Receipt]:
@@ -45,8 +56,20 @@ def find_receipts(redis: Redis, keys: Keys, origin: str, member: int | str | Non
         for days_ago in range(days):
             pipe.hget(keys.day("receipts", today(days_ago)), field)
         answers: list[Any] = pipe.execute()
-    receipts = []
-    for answer in filter(None, answers):
-        verdict, reference, detail, seconds = answer.decode().split("|")
-        receipts.append(Receipt(verdict, reference, detail, datetime.fromtimestamp(int(seconds), UTC)))
-    return receipts
+    return [read_receipt(answer) for answer in answers if answer]
+
+
+def read_receipt(value: bytes) -> Receipt:
+    """What `receipt_value` or publish.lua wrote."""
+    verdict, reference, detail, seconds, *more = value.decode().split("|")
+    relation, similarity, matched_id, evidence = more or ("", "", "", "")
+    return Receipt(
+        verdict=verdict,
+        reference=reference,
+        detail=detail,
+        at=datetime.fromtimestamp(int(seconds), UTC),
+        relation=relation,
+        similarity=float(similarity) if similarity else None,
+        matched_id=matched_id,
+        evidence=evidence,
+    )

@@ -1,4 +1,4 @@
-"""The Lua scripts: each lies beside its caller as a `.lua` file; `common.lua` is put before each of them."""
+"""The Lua scripts: each lies beside its caller as a `.lua` file; what it shares with others is put before it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,24 @@ from importlib import resources
 from typing import Any
 
 from redis import Redis
+from redis.client import Pipeline
 from redis.commands.core import Script
+
+from worker.state.index import PRELUDE
+
+_INDEX = ("index",)
+_COPIES = ("index", "copies")
+SHARED = {"lookup": _INDEX, "publish": _COPIES, "remember": _COPIES}
+"""Which files of shared functions a script needs beside `common.lua`, in order."""
 
 
 @cache
 def source_text(name: str) -> str:
-    """The Lua text of `name` with the shared functions in front."""
+    """The Lua text of `name` with the shared functions, and the figures of the index, in front."""
     files = resources.files("worker.state")
-    return files.joinpath("common.lua").read_text("utf-8") + files.joinpath(f"{name}.lua").read_text("utf-8")
+    shared = SHARED.get(name, ())
+    parts = [files.joinpath(f"{part}.lua").read_text("utf-8") for part in ("common", *shared, name)]
+    return (PRELUDE if shared else "") + "".join(parts)
 
 
 class Scripts:
@@ -24,9 +34,9 @@ class Scripts:
         self._redis = redis
         self._registered: dict[str, Script] = {}
 
-    def run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
-        """Call script `name`; the answer is what Lua returned (bytes, int, list or None)."""
+    def run(self, name: str, keys: list[str], arguments: list[Any], pipe: Pipeline | None = None) -> Any:
+        """Call script `name`; the answer is what Lua returned (bytes, int, list or None), or comes with `pipe`'s."""
         script = self._registered.get(name)
         if script is None:
             script = self._registered.setdefault(name, self._redis.register_script(source_text(name)))
-        return script(keys=keys, args=arguments)
+        return script(keys=keys, args=arguments, client=pipe)

@@ -1,0 +1,188 @@
+"""Fill the near-duplicate index with generated articles; print its memory and what an article costs at each size.
+
+    python benchmarks/dedupe_index.py [--articles 1000000] [--json]
+
+Features, sketches and digests are random bytes of the real sizes (two identities and a copy digest an article), so
+they lie as they would for articles that have nothing in common. Server CPU is that of the main process (INFO cpu),
+with the append-only file on, as in production; `memory` is the growth of used_memory while the index was filled.
+Every second article measured is looked up again as a copy of a remembered one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from redis import Redis
+
+from worker.config import load_settings
+from worker.dedupe.fingerprint import Fingerprint
+from worker.dedupe.judgement import Judgement
+from worker.dedupe.records import Candidate
+from worker.dedupe.sketch import MOST_FEATURES, SKETCH_BYTES, Sketch, SketchInput
+from worker.model import Article, Batch, Document
+from worker.state.codec import Item
+from worker.state.connection import connect
+from worker.state.index import Found
+from worker.state.keys import PARSED, RECEIVED
+from worker.state.ledger import Claim, Ledger, new_id
+from worker.state.memory import RUN_ARTICLES, Memory, Run, rules_for
+from worker.state.server import EmbeddedServer, embedded_url
+
+MEASURED_RUNS = 20
+NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+NOTHING = SketchInput("", "", None, "bench")
+RECORD_TAIL = b'"source_id":"bench","body_text":"' + b"word " * 450 + b'"}'
+
+
+class Generator:
+    """Random articles of the real sizes, many at a time."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = np.random.default_rng(seed)
+
+    def run(self, size: int = RUN_ARTICLES) -> tuple[list[Candidate], list[Sketch]]:
+        features = self._random.integers(0, 1 << 63, (size, MOST_FEATURES), dtype=np.uint64).tolist()
+        sketches, digests = self._random.bytes(size * SKETCH_BYTES), self._random.bytes(size * 64)
+        candidates = []
+        for at in range(size):
+            part = digests[64 * at : 64 * at + 64]
+            print_ = Fingerprint((part[:16], part[16:32]), part[32:48], part[48:], 0, 1_790_000_000_000)
+            origin = part[:8].hex()
+            candidates.append(
+                Candidate(print_, "bench", NOW, NOTHING, RECORD_TAIL, b'"seen_in":{}}', False, origin, None)
+            )
+        packed = [sketches[at * SKETCH_BYTES : (at + 1) * SKETCH_BYTES] for at in range(size)]
+        return candidates, [Sketch(*parts, ()) for parts in zip(packed, map(tuple, features), strict=True)]
+
+
+class Bench:
+    """A memory on a server of its own."""
+
+    def __init__(self, base: Path, redis: Redis) -> None:
+        self.redis = redis
+        self.settings = load_settings(base / "config", base / "data", {})
+        self.memory = Memory(redis, self.settings)
+        self.ledger = Ledger(redis, self.settings)
+        self.rules = rules_for(self.settings, None)
+        seconds = self.settings.memory.remember_days * 86_400
+        self.generation = int(time.time()) // seconds
+        self.generator = Generator(7)
+        self.sample: list[Sketch] = []
+        self.client_seconds = 0.0
+
+    def fill(self, articles: int) -> None:
+        for _ in range(articles // RUN_ARTICLES):
+            candidates, sketches = self.generator.run()
+            self.sample = (self.sample + sketches[:1])[-1000:]
+            self.memory.remember(self._run(candidates, sketches, 0xFFFFFFFF), self.rules)
+
+    def measure(self) -> dict[str, float]:
+        """Microseconds of the server an article, for looking up and for publishing."""
+        work = []
+        for number in range(MEASURED_RUNS):
+            candidates, sketches = self.generator.run()
+            for at in range(0, len(sketches), 2):
+                if self.sample:
+                    known = self.sample[(number * 50 + at // 2) % len(self.sample)]
+                    sketches[at] = Sketch(known.packed, known.features, ())
+            work.append((self._claim(), candidates, sketches))
+        articles = MEASURED_RUNS * RUN_ARTICLES
+        answers, lookup = self._timed(
+            lambda: [self.memory.look_up(self.generation, sketches) for _, _, sketches in work]
+        )
+        runs = [
+            (claim, self._judged(candidates, sketches, *answer))
+            for (claim, candidates, sketches), answer in zip(work, answers, strict=True)
+        ]
+        done, publish = self._timed(lambda: [self.memory.commit(claim, 0, run, self.rules) for claim, run in runs])
+        assert all(answer[0] == RUN_ARTICLES for answer in done), "a run was not published at once"
+        return {"lookup_us": round(lookup / articles, 1), "publish_us": round(publish / articles, 1)}
+
+    def memory_bytes(self) -> int:
+        """used_memory without what the append-only file buffers."""
+        info: Any = self.redis.info("memory")
+        return int(info["used_memory"]) - int(info["mem_not_counted_for_evict"])
+
+    def _timed(self, work: Any) -> tuple[Any, float]:
+        before = self._cpu()
+        answer = work()
+        return answer, (self._cpu() - before) * 1e6
+
+    def _cpu(self) -> float:
+        info: Any = self.redis.info("cpu")
+        return float(info["used_cpu_user_main_thread"]) + float(info["used_cpu_sys_main_thread"])
+
+    def _judged(
+        self, candidates: list[Candidate], sketches: list[Sketch], answer: tuple[int, list[list[Found]]]
+    ) -> Run:
+        """What has the sketch of a candidate is its copy."""
+        seen, found = answer
+        judgements: list[Judgement | None] = []
+        for sketch, row in zip(sketches, found, strict=True):
+            same = [at for at, one in enumerate(row) if one.sketch == sketch.packed]
+            judgements.append(Judgement(same[0], "copy", "syndicated", 1.0, ()) if same else None)
+        return Run(candidates, sketches, found, judgements, self.generation, seen)
+
+    def _run(self, candidates: list[Candidate], sketches: list[Sketch], seen: int) -> Run:
+        return Run(candidates, sketches, [()] * len(sketches), [None] * len(sketches), self.generation, seen)
+
+    def _claim(self) -> Claim:
+        document = Document(source_id="bench", origin="b", received_at=NOW, content=b"x", size_bytes=1)
+        batch = Batch(id=new_id("news"), source_id="bench", lane="news", day="2026-11-01", documents=(document,))
+        self.ledger.receive(batch)
+        claim = self.ledger.claim(batch.id, RECEIVED)
+        assert claim is not None
+        self.ledger.advance(claim, [Item(0, Article(headline="x"))] * RUN_ARTICLES, [])
+        again = self.ledger.claim(batch.id, PARSED)
+        assert again is not None
+        return again
+
+
+def levels(articles: int) -> Iterator[int]:
+    """0, 100,000, 1,000,000, 10,000,000 as far as asked, and what was asked."""
+    yield 0
+    yield from (level for level in (100_000, 1_000_000, 10_000_000) if level < articles)
+    yield articles
+
+
+def run(articles: int, base: Path) -> list[dict[str, Any]]:
+    rows = []
+    with EmbeddedServer(base / "data"):
+        redis = connect(embedded_url(base / "data"))
+        bench = Bench(base, redis)
+        filled, grown = 0, 0
+        for level in levels(articles):
+            empty, began = bench.memory_bytes(), time.process_time()
+            bench.fill(level - filled)
+            client = time.process_time() - began
+            grown += bench.memory_bytes() - empty
+            row: dict[str, Any] = {"articles": level, "bytes_per_article": round(grown / level) if level else None}
+            row |= bench.measure()
+            row["client_us_generated"] = round(client / max(1, level - filled) * 1e6)
+            rows.append(row)
+            filled = level
+        redis.close()
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--articles", type=int, default=1_000_000)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as base:
+        rows = run(arguments.articles, Path(base))
+    for row in rows:
+        print(json.dumps(row) if arguments.json else "  ".join(f"{name} {value}" for name, value in row.items()))
+
+
+if __name__ == "__main__":
+    main()

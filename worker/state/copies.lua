@@ -1,0 +1,364 @@
+-- Shared by the scripts that decide: one article after the other against the memory, and what is remembered of it.
+-- The script that uses this sets `memory`: current, before (generations), seen (tickets given when the candidates were
+-- read), policy (drop, tag or link), earliest (true where a family's head is the earliest by published time).
+-- A card that is ROOT names its family by its id, and in `owner` the family's head; any other names its root there.
+-- `following` chains the members behind their root.
+local memory = {outcomes = {}}
+local LONGEST_WALK = 10000
+
+local function in_family(flags) return not (has(flags, PURGED) or has(flags, MOVED) or has(flags, MOVED_ON)) end
+local function is_live(card)
+  return in_family(card.flags) and not has(card.flags, WITHDRAWN) and not has(card.flags, UNPUBLISHED)
+end
+
+-- File a ticket under features: in the place of `replaced`, not where `beside` is filed already (a copy needs only the
+-- features that the text it copies has not), and in the place of the oldest where the feature is everywhere.
+local function post(features, ticket, replaced, beside)
+  local postings, packed = memory.current.postings, struct.pack('>I4', ticket)
+  local buckets = load_buckets(memory.current, features)
+  for i = 1, #features do
+    local bucket, print = buckets[i], features.prints[i]
+    local blob, out, is_filed = postings.get(bucket) or '', nil, false
+    local tickets, places = tickets_under(blob, print)
+    if tickets then
+      for k, known in ipairs(tickets) do
+        is_filed = is_filed or known == ticket or known == beside
+        if known == replaced then out = places[k] end
+      end
+      if not out and #tickets >= EVERYWHERE then out = places[1] end
+    end
+    if not is_filed then
+      if out then
+        blob = string.sub(blob, 1, out - 1) .. string.sub(blob, out + 6)
+      else
+        postings.count(1)
+      end
+      postings.set(bucket, blob .. print .. packed)
+    end
+  end
+end
+
+local function set_head(root, ticket)
+  local root_card = memory.current.card(root)
+  root_card.owner = ticket
+  memory.current.write(root, root_card)
+end
+
+local function link(root, card, ticket)
+  local current = memory.current
+  local root_card = current.card(root)
+  card.following, root_card.following = root_card.following, ticket
+  current.write(root, root_card)
+end
+
+-- The ticket of a record in the current generation: what is found in the one before moves on, with its root and head.
+-- The features are those of the article that found it: the sketch does not hold its own.
+local bring
+
+local function recard(generation, ticket, features, change)
+  local current, old, card = memory.current, generation.card(ticket), {}
+  local moved_on, is_root, head = generation ~= current, has(old.flags, ROOT), old.owner
+  local root = not is_root and bring(generation, old.owner, features, true)
+  if moved_on and has(old.flags, MOVED_ON) then -- the root has brought its head along
+    return change and recard(current, old.owner, features, change) or old.owner
+  end
+  for name, value in pairs(old) do card[name] = value end
+  for name, value in pairs(change or {}) do card[name] = value end
+  if moved_on then card.following = NONE end
+  local new = current.tickets
+  if root then
+    link(root, card, new)
+    card.owner = root
+    if current.card(root).owner == ticket and not moved_on then set_head(root, new) end
+  elseif head == ticket then
+    card.owner = new
+  end
+  current.add(card)
+  old.flags, old.owner = old.flags + (moved_on and MOVED_ON or MOVED), new
+  generation.write(ticket, old)
+  if is_root and moved_on and head ~= ticket and head ~= NONE then
+    set_head(new, bring(generation, head, features) or NONE)
+  end
+  if not has(card.flags, PURGED) then
+    if not has(card.flags, UNPUBLISHED) then current.put_digest(string.sub(card.id, 1, 8), new) end
+    post(features, new, not moved_on and ticket or nil)
+  end
+  return new
+end
+
+bring = function(generation, ticket, features, even_purged)
+  local place, at, card = follow(generation, ticket, memory.current, even_purged)
+  if not card then return nil end
+  return place == memory.current and at or recard(place, at, features)
+end
+
+local function root_of(ticket)
+  local card = memory.current.card(ticket)
+  if has(card.flags, ROOT) then return ticket, card end
+  local _, root, root_card = follow(memory.current, card.owner, memory.current, true)
+  return root, root_card
+end
+
+local function head_of(root_card)
+  if root_card.owner == NONE then return nil end
+  local _, ticket, card = follow(memory.current, root_card.owner, memory.current)
+  if card and is_live(card) then return ticket, card end
+end
+
+local function each_member(generation, root, visit)
+  local ticket, steps = root, 0
+  while ticket ~= NONE and steps < LONGEST_WALK do
+    local card = generation.card(ticket)
+    if not card then return end
+    if in_family(card.flags) then visit(ticket, card) end
+    ticket, steps = card.following, steps + 1
+  end
+end
+
+-- The first published member of a family (the earliest, where the policy says so): its ticket, or nil.
+local function first_member(generation, root)
+  local best, best_card
+  each_member(generation, root, function(ticket, card)
+    if not is_live(card) then return end
+    local is_later = memory.earliest and best and best_card.published > 0 and
+      (card.published == 0 or card.published >= best_card.published)
+    if best ~= root and not is_later then best, best_card = ticket, card end
+  end)
+  return best
+end
+
+-- A family whose head is gone gets another, or none where no other member was published.
+local function promote(root)
+  local head = first_member(memory.current, root)
+  if not head and memory.before.begin > 0 then
+    local old_root = memory.before.find_digest(string.sub(memory.current.card(root).id, 1, 8))
+    local old_head = old_root and old_root < COPY and first_member(memory.before, old_root)
+    head = old_head and bring(memory.before, old_head, read_features(''))
+  end
+  set_head(root, head or NONE)
+end
+
+-- The record by one of its digests: {generation, ticket, card}, and whether the digest was that of a copy of it.
+local function find_digest(digest)
+  for _, generation in ipairs({memory.current, memory.before}) do
+    local value = (generation == memory.current or generation.begin > 0) and generation.find_digest(digest)
+    if value then
+      local place, ticket, card = follow(generation, value % COPY, memory.current)
+      if card then return {place, ticket, card}, value >= COPY end
+    end
+  end
+end
+
+local function each_identity(a, visit)
+  for at = 1, #a.identities, 16 do visit(string.sub(a.identities, at, at + 7)) end
+end
+
+local function identify(a)
+  for at = 1, #a.identities, 16 do
+    local found, is_copy = find_digest(string.sub(a.identities, at, at + 7))
+    if found then return found, is_copy end
+  end
+end
+
+-- What leads to the record from now on. Its own article adds identities, and takes none away from another record.
+local function remember_identities(a, ticket, flag, is_own)
+  each_identity(a, function(digest)
+    local known = is_own and find_digest(digest)
+    if not known or known[3].id == memory.current.card(ticket).id then
+      memory.current.put_digest(digest, ticket + flag)
+    end
+  end)
+end
+
+local function remember_copy_digest(a, ticket)
+  if a.copy ~= '' and not find_digest(a.copy) then memory.current.put_digest(a.copy, ticket) end
+end
+
+local function earlier_texts(card)
+  if card.version < 2 then return '' end
+  local texts = memory.current.earlier.get(card.id)
+  if texts then return texts end
+  texts = memory.before.earlier.get(card.id)
+  if texts then memory.current.earlier.set(card.id, texts) end
+  return texts or ''
+end
+
+local function is_older(a, card)
+  if a.updated > 0 and card.updated > 0 then return a.updated < card.updated end
+  return a.received < card.received
+end
+
+-- A text the record had before is a file read again and no new version, unless its own times say it is newer.
+local function is_read_again(a, card)
+  if a.updated > 0 and card.updated > 0 and a.updated > card.updated then return false end
+  local texts = earlier_texts(card)
+  for at = 1, #texts, 8 do
+    if string.sub(texts, at, at + 7) == a.content then return true end
+  end
+  return false
+end
+
+local function settle_own(a, found)
+  local generation, ticket, card = unpack(found)
+  if card.content == a.content or is_older(a, card) or is_read_again(a, card) then
+    ticket = bring(generation, ticket, a.features)
+    remember_identities(a, ticket, 0, true)
+    return {verdict = 'duplicate', ticket = ticket, version = card.version}
+  end
+  -- Texts the record had: enough to know a directory again, and a bound on what a live blog costs.
+  memory.current.earlier.set(card.id, string.sub(earlier_texts(card) .. card.content, -MOST_EARLIER * 8))
+  local change = {version = math.min(card.version + 1, 16777215), content = a.content, updated = a.updated,
+    received = a.received, flags = card.flags, sketch = card.sketch, published = card.published}
+  local was_withdrawn = has(card.flags, WITHDRAWN)
+  if a.withdrawn ~= was_withdrawn then change.flags = change.flags + (a.withdrawn and WITHDRAWN or -WITHDRAWN) end
+  if not a.withdrawn then change.sketch, change.published = a.sketch, a.published end
+  ticket = recard(generation, ticket, a.features, change)
+  local root, root_card = root_of(ticket)
+  if a.withdrawn and root_card.owner == ticket then promote(root) end
+  if not a.withdrawn and not head_of(root_card) then set_head(root, ticket) end
+  remember_identities(a, ticket, 0, true)
+  if not a.withdrawn then remember_copy_digest(a, ticket) end
+  return {verdict = 'updated', ticket = ticket, version = change.version, published = true, relation = card.relation}
+end
+
+-- A card for an article; without `root` it begins a family of its own.
+local function add_card(a, flags, version, relation, root, beside)
+  local current = memory.current
+  local ticket = current.tickets
+  if a.withdrawn then flags = flags + WITHDRAWN end
+  local card = {id = a.id, owner = root or (a.withdrawn and NONE or ticket), following = NONE, version = version,
+    flags = flags + (root and 0 or ROOT), relation = relation, content = a.content, updated = a.updated,
+    received = a.received, published = a.published, source = a.source, sketch = a.sketch}
+  if root then link(root, card, ticket) end
+  current.add(card)
+  post(a.features, ticket, nil, beside)
+  return ticket
+end
+
+local function publish_card(a, relation, root, beside)
+  local ticket = add_card(a, 0, 1, relation, root, beside)
+  remember_identities(a, ticket, 0, false)
+  remember_copy_digest(a, ticket)
+  return ticket
+end
+
+-- Was an article that shares a feature with this one remembered since its candidates were read?
+local function came_between(a)
+  local current = memory.current
+  if memory.seen >= current.begin then return false end
+  local buckets = load_buckets(current, a.features)
+  for i, bucket in ipairs(buckets) do
+    local blob = current.postings.get(bucket)
+    local tickets = blob and tickets_under(blob, a.features.prints[i])
+    if tickets and #tickets < EVERYWHERE then
+      for _, ticket in ipairs(tickets) do
+        if ticket >= memory.seen and ticket < current.begin then return true end
+      end
+    end
+  end
+  return false
+end
+
+-- The record that takes a sighting of a copy of this ticket: the family's head, but a revision stands for itself.
+local function host_of(ticket, root_card)
+  local card = memory.current.card(ticket)
+  if card.relation ~= REVISED or has(card.flags, UNPUBLISHED) then return head_of(root_card) end
+  if is_live(card) then return ticket, card end
+end
+
+local function comes_first(a, card)
+  return memory.earliest and a.published > 0 and card.published > 0 and a.published < card.published
+end
+
+-- A copy of `target` (a ticket). `known` is what the article's identity led to: a place that was seen before.
+local function settle_copy(a, target, relation, similarity, known)
+  local current = memory.current
+  local root, root_card = root_of(target)
+  local host, host_card = host_of(target, root_card)
+  local head = head_of(root_card)
+  local matched = current.card(target).id
+  local outcome = {relation = relation, similarity = similarity, matched = matched, near = relation ~= EXACT}
+  if not host or (host == head and comes_first(a, host_card)) then
+    outcome.verdict, outcome.version, outcome.published, outcome.near = 'stored', 1, true, false
+    outcome.ticket = publish_card(a, relation, root, target)
+    if not head or host == head then set_head(root, outcome.ticket) end
+    return outcome
+  end
+  if matched == a.id then outcome.matched = host_card.id end
+  outcome.verdict = relation == EXACT and 'duplicate' or 'near_duplicate'
+  local is_new_place = not known or known[3].id ~= host_card.id
+  if relation == EXACT or memory.policy == 'drop' then
+    outcome.version, outcome.ticket, outcome.sighted = 0, target, is_new_place and host
+    if relation ~= EXACT then
+      outcome.ticket = add_card(a, UNPUBLISHED, 0, relation, root, target)
+      remember_copy_digest(a, outcome.ticket)
+    end
+    outcome.host = host
+    remember_identities(a, host, COPY, false)
+    return outcome
+  end
+  outcome.version, outcome.published = 1, true
+  outcome.ticket = publish_card(a, relation, root, target)
+  outcome.sighted = memory.policy == 'link' and is_new_place and host
+  return outcome
+end
+
+-- The ticket an article was judged against; nil where that record has changed or gone since its candidates were read.
+local function find_target(a)
+  local kind = string.sub(a.target, 1, 1)
+  if kind == 'r' then
+    local _, ticket = follow(memory.current, memory.outcomes[tonumber(string.sub(a.target, 2))].ticket, memory.current)
+    return ticket
+  end
+  local generation = kind == 'c' and memory.current or memory.before
+  local ticket, version = struct.unpack('>I4I3', a.target, 2)
+  local place, at, card = follow(generation, ticket, memory.current)
+  if not card or card.version ~= version then return nil end
+  return bring(place, at, a.features)
+end
+
+-- The verdict of an article, remembered; nil where the candidates must be read again first.
+-- {verdict, ticket, version, published, relation, similarity, matched (raw id), near, sighted and host (tickets)}
+local function settle_article(a)
+  local known, is_copy = identify(a)
+  if known and not is_copy then return settle_own(a, known) end
+  local exact = a.copy ~= '' and find_digest(a.copy)
+  if exact then
+    return settle_copy(a, bring(exact[1], exact[2], a.features), EXACT, '1.0', known)
+  end
+  local target
+  if a.target ~= '' then
+    target = find_target(a)
+    if not target then return nil end
+  end
+  if target and a.relation ~= REVISED then return settle_copy(a, target, a.relation, a.similarity, known) end
+  if came_between(a) then return nil end
+  if not target then
+    return {verdict = 'stored', ticket = publish_card(a, 0), version = 1, published = true}
+  end
+  local root, root_card = root_of(target)
+  local ticket = publish_card(a, REVISED, root)
+  if not head_of(root_card) then set_head(root, ticket) end
+  return {verdict = 'updated', ticket = ticket, version = 1, published = true, relation = REVISED,
+    similarity = a.similarity, matched = memory.current.card(target).id}
+end
+
+-- KEYS from `first_key` on: state postings exact cards earlier of the current generation and of the one before.
+local function open_memory(first_key, seen, policy, head)
+  memory.current = open_generation({unpack(KEYS, first_key, first_key + 4)})
+  memory.before = open_generation({unpack(KEYS, first_key + 5, first_key + 9)})
+  memory.seen, memory.policy, memory.earliest = tonumber(seen), policy, head == 'earliest_published'
+end
+
+-- ARGV from `at` on: identities (16-byte digests in a row, strongest first: the record's id) copy content times source
+-- features sketch target relation similarity event
+local function read_article(at)
+  local a = {identities = ARGV[at], copy = ARGV[at + 1], content = ARGV[at + 2], source = ARGV[at + 4],
+    features = read_features(ARGV[at + 5]), sketch = ARGV[at + 6], target = ARGV[at + 7], relation = tonumber(ARGV[at + 8]),
+    similarity = ARGV[at + 9], withdrawn = ARGV[at + 10] == 'withdraw'}
+  a.id = string.sub(a.identities, 1, 16)
+  a.updated, a.received, a.published = struct.unpack('>I4I4I4', ARGV[at + 3])
+  return a
+end
+
+local function hex(raw) return (string.gsub(raw, '.', function(c) return string.format('%02x', string.byte(c)) end)) end

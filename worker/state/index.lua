@@ -1,0 +1,229 @@
+-- Shared by the scripts that know copies: postings, exact digests and cards of two generations (see index.py).
+local COPY, NONE = 2147483648, 4294967295
+local WITHDRAWN, MOVED, MOVED_ON, PURGED, ROOT, UNPUBLISHED = 1, 2, 4, 8, 16, 32
+local CARD_FORMAT = '>c16I4I4I3BBc8I4I4I4c4c' .. SKETCH_BYTES
+
+local function has(flags, flag) return flags % (2 * flag) >= flag end
+local function u32(text, at)
+  local a, b, c, d = string.byte(text, at, at + 3)
+  return ((a * 256 + b) * 256 + c) * 256 + d
+end
+
+-- A hash each field of which is read at most once, and written at the end of the script.
+local function open_hash(key)
+  local values, dirty, hash = {}, {}, {}
+  function hash.load(fields)
+    local wanted, n = {}, 0
+    for i = 1, #fields do
+      local field = fields[i]
+      if values[field] == nil then
+        n = n + 1
+        wanted[n], values[field] = field, false
+      end
+    end
+    if n == 0 then return end
+    local found = redis.call('HMGET', key, unpack(wanted))
+    for i = 1, n do values[wanted[i]] = found[i] end
+  end
+  function hash.get(field)
+    local value = values[field]
+    if value == nil then
+      value = redis.call('HGET', key, field)
+      values[field] = value
+    end
+    return value
+  end
+  function hash.set(field, value) values[field], dirty[field] = value, true end
+  function hash.flush()
+    local set, n = {}, 0
+    for field in pairs(dirty) do
+      set[n + 1], set[n + 2] = field, values[field]
+      n = n + 2
+      if n == 1000 then
+        redis.call('HSET', key, unpack(set))
+        set, n = {}, 0
+      end
+    end
+    if n > 0 then redis.call('HSET', key, unpack(set, 1, n)) end
+    dirty = {}
+  end
+  return hash
+end
+
+-- Linear hashing (Litwin, 1980): bucket after bucket is split as entries come, so no insertion ever pays for all.
+-- `number_at(blob, at, bucket)` gives back the 32-bit number of the entry that begins there.
+local function open_table(key, first, fill, width, entries, splits, number_at)
+  local buckets, low = open_hash(key), first
+  while low * 2 <= first + splits do low = low * 2 end
+  local split = first + splits - low
+  local t = {load = buckets.load, get = buckets.get, set = buckets.set}
+  function t.bucket(number)
+    local b = number % low
+    if b < split then b = number % (2 * low) end
+    return b
+  end
+  function t.count(n) entries = entries + n end
+  local function split_one()
+    local from, to = split, split + low
+    local blob = buckets.get(from)
+    if blob then
+      local stay, go = {}, {}
+      for at = 1, #blob, width do
+        local side = number_at(blob, at, from) % (2 * low) == to and go or stay
+        side[#side + 1] = string.sub(blob, at, at + width - 1)
+      end
+      if #go > 0 then
+        buckets.set(from, table.concat(stay))
+        buckets.set(to, table.concat(go))
+      end
+    end
+    splits, split = splits + 1, split + 1
+    if split == low then low, split = 2 * low, 0 end
+  end
+  function t.flush()
+    while entries > (first + splits) * fill do split_one() end
+    buckets.flush()
+    return entries, splits
+  end
+  return t
+end
+
+local function posting_number(blob, at, bucket)
+  local high, low = string.byte(blob, at, at + 1)
+  return bucket % FIRST_POSTINGS + FIRST_POSTINGS * (high * 256 + low)
+end
+
+local function unpack_card(raw)
+  local id, owner, following, version, flags, relation, content, updated, received, published, source, sketch =
+    struct.unpack(CARD_FORMAT, raw)
+  return {id = id, owner = owner, following = following, version = version, flags = flags, relation = relation,
+    content = content, updated = updated, received = received, published = published, source = source, sketch = sketch}
+end
+
+local function pack_card(c)
+  return struct.pack(CARD_FORMAT, c.id, c.owner, c.following, c.version, c.flags, c.relation, c.content, c.updated,
+    c.received, c.published, c.source, c.sketch)
+end
+
+local STATE = {'tickets', 'postings', 'posting_splits', 'exact', 'exact_splits'}
+
+-- One generation. keys: state postings exact cards earlier
+local function open_generation(keys)
+  local state = redis.call('HMGET', keys[1], unpack(STATE))
+  for i = 1, #STATE do state[i] = tonumber(state[i] or 0) end
+  local chunks = open_hash(keys[4])
+  local g = {begin = state[1], tickets = state[1], earlier = open_hash(keys[5])}
+  g.postings = open_table(keys[2], FIRST_POSTINGS, POSTINGS_FILL, 6, state[2], state[3], posting_number)
+  g.exact = open_table(keys[3], FIRST_EXACT, EXACT_FILL, 12, state[4], state[5], u32)
+  local parsed = {}
+  function g.load_cards(tickets)
+    local fields = {}
+    for i, ticket in ipairs(tickets) do fields[i] = math.floor(ticket / CHUNK_CARDS) end
+    chunks.load(fields)
+  end
+  function g.card(ticket)
+    local card = parsed[ticket]
+    if card then return card end
+    local chunk, at = chunks.get(math.floor(ticket / CHUNK_CARDS)), ticket % CHUNK_CARDS * CARD_BYTES
+    if not chunk or #chunk < at + CARD_BYTES then return nil end
+    card = unpack_card(string.sub(chunk, at + 1, at + CARD_BYTES))
+    parsed[ticket] = card
+    return card
+  end
+  function g.write(ticket, card)
+    local number, at = math.floor(ticket / CHUNK_CARDS), ticket % CHUNK_CARDS * CARD_BYTES
+    local chunk = chunks.get(number) or ''
+    parsed[ticket] = card
+    chunks.set(number, string.sub(chunk, 1, at) .. pack_card(card) .. string.sub(chunk, at + CARD_BYTES + 1))
+  end
+  function g.add(card)
+    local ticket = g.tickets
+    g.tickets = ticket + 1
+    g.write(ticket, card)
+    return ticket
+  end
+  function g.find_digest(digest)
+    local blob = g.exact.get(g.exact.bucket(u32(digest, 1)))
+    if not blob then return nil end
+    local at = string.find(blob, digest, 1, true)
+    while at and at % 12 ~= 1 do at = string.find(blob, digest, at + 1, true) end
+    return at and u32(blob, at + 8), at
+  end
+  function g.put_digest(digest, value)
+    local bucket = g.exact.bucket(u32(digest, 1))
+    local known, at = g.find_digest(digest)
+    if known == value then return end
+    local blob, packed = g.exact.get(bucket) or '', struct.pack('>I4', value)
+    if known then
+      g.exact.set(bucket, string.sub(blob, 1, at + 7) .. packed .. string.sub(blob, at + 12))
+    else
+      g.exact.set(bucket, blob .. digest .. packed)
+      g.exact.count(1)
+    end
+  end
+  function g.flush(ttl)
+    local postings, posting_splits = g.postings.flush()
+    local exact, exact_splits = g.exact.flush()
+    chunks.flush()
+    g.earlier.flush()
+    if not ttl then return end
+    local values = {g.tickets, postings, posting_splits, exact, exact_splits}
+    local fields = {}
+    for i, name in ipairs(STATE) do fields[2 * i - 1], fields[2 * i] = name, values[i] end
+    redis.call('HSET', keys[1], unpack(fields))
+    for _, key in ipairs(keys) do redis.call('EXPIRE', key, ttl) end
+  end
+  return g
+end
+
+-- Features come as four bytes each: two name the first bucket, two are kept in the entry (and split it further).
+local function read_features(text)
+  local features, n = {prints = {}}, 0
+  for at = 1, #text, 4 do
+    local a, b, c, d = string.byte(text, at, at + 3)
+    n = n + 1
+    features[n] = a * 256 + b + FIRST_POSTINGS * (c * 256 + d)
+    features.prints[n] = string.sub(text, at + 2, at + 3)
+  end
+  return features
+end
+
+-- The buckets of features in a generation, read in one go.
+local function load_buckets(generation, features)
+  local buckets, bucket = {}, generation.postings.bucket
+  for i = 1, #features do buckets[i] = bucket(features[i]) end
+  generation.postings.load(buckets)
+  return buckets
+end
+
+-- Tickets filed under a feature, oldest first, and the places of their entries; nil where there are none.
+local function tickets_under(blob, print)
+  local at = string.find(blob, print, 1, true)
+  if not at then return nil end
+  local tickets, places, n = {}, {}, 0
+  while at do
+    if at % 6 == 1 then
+      n = n + 1
+      tickets[n], places[n] = u32(blob, at + 2), at
+      at = at + 5
+    end
+    at = string.find(blob, print, at + 1, true)
+  end
+  return tickets, places
+end
+
+-- The newest card of what a ticket once stood for: its generation, its ticket there, itself; nil where it was purged
+-- (unless that is of no matter).
+local function follow(generation, ticket, current, even_purged)
+  while true do
+    local card = generation.card(ticket)
+    if not card or (has(card.flags, PURGED) and not even_purged) then return nil end
+    if has(card.flags, MOVED_ON) then
+      generation, ticket = current, card.owner
+    elseif has(card.flags, MOVED) then
+      ticket = card.owner
+    else
+      return generation, ticket, card
+    end
+  end
+end
