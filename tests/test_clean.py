@@ -172,7 +172,12 @@ def test_no_text_makes_a_date_raise(text: str) -> None:
     [
         ("By Jane Doe", ["Jane Doe"], None),
         ("Von Eva Lenz und Jürgen Groß", ["Eva Lenz", "Jürgen Groß"], None),
-        ("Par Zoé Ångström, Lille", ["Zoé Ångström", "Lille"], None),
+        ("Par Zoé Ångström, Lille", ["Zoé Ångström"], None),
+        ("Ann, Tom and Eva", ["Ann", "Tom", "Eva"], None),
+        ("Jane Doe, Head of Marketing", ["Jane Doe"], None),
+        ("Jane Doe, CFP®", ["Jane Doe"], None),
+        ("October", [], None),
+        ("valley.example, Frankfurt, Germany", [], None),
         ("Jane Doe, Staff Writer", ["Jane Doe"], None),
         ("JANE DOE and TOM LEE (Reuters)", ["Jane Doe", "Tom Lee"], "Reuters"),
         ("dpa", [], "dpa"),

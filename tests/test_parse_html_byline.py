@@ -9,7 +9,8 @@ from worker.parse.html_byline import visible_names, without_sites
 
 
 def names(markup: str) -> list[str]:
-    return next(visible_names(lxml.html.document_fromstring(f"<html><body>{markup}</body></html>")), [])
+    groups = visible_names(lxml.html.document_fromstring(f"<html><body>{markup}</body></html>"))
+    return next((group for group in groups if group), [])
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,19 @@ def names(markup: str) -> list[str]:
         ('<div class="comment-author">Tom Lee</div>', []),
         ('<aside><span class="author">Tom Lee</span></aside>', []),
         ('<span class="byline">Staff Reporter</span>', []),
+        ("<h1>Kiln</h1><p>By Ann Roe on December 3, 2025</p>", ["Ann Roe"]),
+        ("<h1>Kiln</h1><p><span>Von</span> <span>Ann Roe</span></p>", ["Ann Roe"]),
+        ("<h1>Kiln</h1><p>Written by:<b>Ann Roe</b></p>", ["Ann Roe"]),
+        ("<h1>Kiln</h1><p>ByAnn Roe</p>", ["Ann Roe"]),
+        ('<div class="author"><span>Ann Roe</span><span>Head of Kilns</span></div>', ["Ann Roe"]),
+        ('<div class="author"><div>Ann Roe</div><div>and</div><div>Tom Lee</div></div>', ["Ann Roe", "Tom Lee"]),
+        ('<div class="author">Author Ann Roe</div>', ["Ann Roe"]),
+        ('<h1>Kiln</h1><a href="/autoren/name/ann-roe">Dr. Ann Roe</a>', ["Dr. Ann Roe"]),
+        ('<h1>Kiln</h1><a href="/authors/all">Member Login</a>', []),
+        ('<a href="/author/tom-lee">Tom Lee</a><h1>Kiln</h1>', []),
+        ("<h1>Kiln</h1><p>By the end of the year the kiln was lit again.</p>", []),
+        ('<figure itemprop="author">Tom Lee</figure>', []),
+        ('<span class="author">Personal finance</span>', []),
     ],
 )
 def test_reads_visible_bylines(markup: str, expected: list[str]) -> None:

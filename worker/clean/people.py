@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 
@@ -20,6 +22,15 @@ AGENCIES = frozenset(
         "afp",
         "agence france-presse",
         "dpa",
+        "deutsche presse-agentur",
+        "dpa-afx",
+        "dpa-infocom",
+        "austria presse agentur",
+        "afp deutschland",
+        "kathpress",
+        "agencia efe",
+        "agencias",
+        "tnn",
         "epd",
         "kna",
         "apa",
@@ -90,10 +101,20 @@ _NO_NAME_WORD = re.compile(
     r"\b(?:staff|redaktion|rédaction|redacción|redazione|redação|editors?|editorial|newsroom|news desk|desk|team|"
     r"admin|webmaster|correspondents?|reporters?|writers?|contributors?|journalist|services?|agency|agentur|"
     r"bureau chief|columnist|reporter|guest|press release|news|online|tv|magazine|view|archive|rss|feed|"
-    r"profile|quelle|datum|written|publiziert|jobs)\b",
+    r"profile|quelle|datum|written|publiziert|jobs|login|share|follow|folgen|teilen|print|spotlight|read|"
+    r"manager|director|founder|co-founder|ceo|cto|cfo|officer|president|specialist|coordinator|consultant|"
+    r"analyst|producer|photographer|fotos?|photos?|marketing|university|college|institute|department|"
+    r"foundation|association|company|inc|llc|gmbh|ltd|chefredakteur(?:in)?|redakteur(?:in)?|autor(?:in)?)\b",
     re.IGNORECASE,
 )
-_NO_NAME = re.compile(r"[@<>{}\[\]=\d]|https?:|www\.|\.(?:com|org|net)\b", re.IGNORECASE)
+_NO_NAME = re.compile(
+    r"[@<>{}\[\]=\d]|https?:|www\.|\.(?:com|org|net)\b|"
+    r"(?-i:^[a-z\d-]{2,}(?:\.[a-z\d-]+)*\.[a-z]{2,10}$)|"
+    r"^(?:January|February|March|June|July|August|September|October|November|December|Januar|Februar|März|Juni|Juli|"
+    r"Oktober|Dezember|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre|"
+    r"janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre)$",
+    re.IGNORECASE,
+)
 # Degrees and professional letters after a name: `Ann Roe, MD`.
 _LETTERS = re.compile(
     r"(?:M\.?D|Ph\.?D|D\.?O|R\.?N|R\.?D|D\.?V\.?M|J\.?D|M\.?A|M\.?S|M\.?B\.?A|B\.?A|B\.?Sc|M\.?Sc|CPA|CFP|Esq|Jr|Sr|"
@@ -119,13 +140,29 @@ def parse_byline(text: str, role: str | None = None) -> Byline:
     line = BYLINE_PREFIX.sub("", _ADDRESS.sub(" ", clean_line(text)).strip())
     people: dict[str, Person] = {}
     provider: str | None = None
-    for part in _BETWEEN_NAMES.split(line.replace("(", ",").replace(")", ","))[:_MOST_NAMES]:
+    after_whole = False
+    for part, apart in _parts(line.replace("(", ",").replace(")", ",")):
         name = BYLINE_PREFIX.sub("", part.strip(" .:-–—|•·*\"'“”"))
         if is_agency(name):
             provider = provider or name
-        elif is_person_name(name):
+        elif is_person_name(name) and not (apart and after_whole and _is_place_like(name)):
             people.setdefault(name.casefold(), Person(name=_natural_case(name), role=role))
+        after_whole = after_whole or " " in name or bool(_NO_NAME.search(name))
     return Byline(tuple(people.values()), provider)
+
+
+def _parts(line: str) -> Iterator[tuple[str, bool]]:
+    """The parts of a byline, each with whether a comma stands before it."""
+    start, apart = 0, False
+    for cut in islice(_BETWEEN_NAMES.finditer(line), _MOST_NAMES):
+        yield line[start : cut.start()], apart
+        start, apart = cut.end(), "," in cut.group()
+    yield line[start:], apart
+
+
+def _is_place_like(name: str) -> bool:
+    """One word after a comma behind a whole name says where or what: `Ann Roe, Berlin`, `Ann Roe, CFP®`."""
+    return " " not in name and name[:1].isupper()
 
 
 def is_agency(name: str) -> bool:

@@ -8,20 +8,19 @@ from collections.abc import Iterator
 import lxml.html
 from htmldate import find_date
 from lxml import etree
-from trafilatura.metadata import extract_author
 
 from worker.clean.encoding import decode
 from worker.clean.html import element_text, refuse_deep_nesting, sanitize
-from worker.clean.people import is_person_name, parse_byline
+from worker.clean.people import parse_byline
 from worker.clean.text import clean_line
 from worker.errors import Rejected
-from worker.model import Article, Document, Media, Person
+from worker.model import Article, Document, Media
 from worker.parse import json_ld
 from worker.parse.draft import Draft
+from worker.parse.html_authors import set_authors
 from worker.parse.html_body import find_body
-from worker.parse.html_byline import visible_names, without_sites
 from worker.parse.html_headline import Heading, read_headings
-from worker.parse.html_metadata import Metadata, headline_of, read_metadata, site_names
+from worker.parse.html_metadata import Metadata, headline_of, read_metadata
 
 MAX_CHARACTERS = 8_000_000
 """Characters of a page: above this trafilatura needs minutes; the largest real articles are near 4 MB."""
@@ -52,15 +51,6 @@ _UPDATED = (
     "last-modified",
     "dcterms.modified",
 )
-_AUTHOR = (
-    "author",
-    "article:author_name",
-    "parsely-author",
-    "dc.creator",
-    "dcterms.creator",
-    "sailthru.author",
-    "byl",
-)
 _DISAGREEMENT = 0.6
 """Mean overlap of words with other extractors below which the body is doubtful."""
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -87,19 +77,19 @@ def parse_html(content: bytes, document: Document) -> Iterator[Article]:
 
 def read_page(markup: str, draft: Draft) -> Article:
     """A page's markup -> the article; `draft` may hold fields that are known already (from a feed)."""
-    tree = _tree(markup)
+    tree = page_tree(markup)
     found = read_metadata(tree)
-    held = _set_facts(draft, found, read_headings(tree))
-    _set_visible_facts(draft, tree, found)
-    if held is not None:
-        draft.set("authors", *held)
+    _set_facts(draft, found, read_headings(tree))
+    set_authors(draft, tree, found)
+    _set_visible_date(draft, tree)
     method = _set_body(draft, tree, markup, found)
     if "body_text" not in draft.fields:
         raise Rejected("no_article", "a page without article text")
     return draft.finish("html", method)
 
 
-def _tree(markup: str) -> lxml.html.HtmlElement:
+def page_tree(markup: str) -> lxml.html.HtmlElement:
+    """A page's markup -> its tree. Raises Rejected `no_article` where there is no element in it."""
     parser = lxml.html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
     try:
         tree = lxml.html.document_fromstring(_DECLARATION.sub("", markup).encode(), parser=parser)
@@ -108,8 +98,8 @@ def _tree(markup: str) -> lxml.html.HtmlElement:
     return tree
 
 
-def _set_facts(draft: Draft, found: Metadata, headings: list[Heading]) -> tuple[tuple[Person, ...], str] | None:
-    """Sets what the head declares; returns authors that are the site itself, and where they were read."""
+def _set_facts(draft: Draft, found: Metadata, headings: list[Heading]) -> None:
+    """Sets what the head declares."""
     draft.declared_language = found.language
     headline = headline_of(found, headings)
     if headline is not None:
@@ -130,20 +120,7 @@ def _set_facts(draft: Draft, found: Metadata, headings: list[Heading]) -> tuple[
     )
     for node in found.articles[:3]:
         json_ld.read_facts(node, draft)
-    held = _hold_site_authors(draft, found)
     _set_meta_facts(draft, found)
-    return held
-
-
-def _hold_site_authors(draft: Draft, found: Metadata) -> tuple[tuple[Person, ...], str] | None:
-    """A site that names itself as the author says little: it is held back for the case that nobody else is named."""
-    authors: tuple[Person, ...] = draft.fields.get("authors", ())
-    kept = set(without_sites((person.name for person in authors), site_names(found)))
-    if authors and not kept:
-        return draft.fields.pop("authors"), draft.provenance.pop("authors")
-    if len(kept) < len(authors):
-        draft.fields["authors"] = tuple(person for person in authors if person.name in kept)
-    return None
 
 
 def _json_ld_link(found: Metadata) -> str | None:
@@ -156,7 +133,6 @@ def _set_meta_facts(draft: Draft, found: Metadata) -> None:
         found.first("og:description", "description", "twitter:description"),
         "meta",
     )
-    draft.set_authors(without_sites(_author_names(found), site_names(found)), "meta")
     for value in (*found.all(*_PUBLISHED), *found.times[:1]):
         if draft.set_published(value, "meta"):
             break
@@ -180,29 +156,14 @@ def _set_meta_facts(draft: Draft, found: Metadata) -> None:
         )
 
 
-def _set_visible_facts(draft: Draft, tree: lxml.html.HtmlElement, found: Metadata) -> None:
-    """Author and day as the visible page shows them, where nothing was declared."""
-    if "authors" not in draft.fields:
-        for names in visible_names(tree):
-            if draft.set_authors(without_sites(names, site_names(found)), "byline"):
-                break
-    if "authors" not in draft.fields:
-        names = without_sites((extract_author(tree) or "").split(";"), site_names(found))
-        draft.set_authors(names if all(map(is_person_name, names)) else (), "text")
+def _set_visible_date(draft: Draft, tree: lxml.html.HtmlElement) -> None:
+    """The day as the visible page shows it, where none was declared."""
     if "published_at" in draft.fields:
         return
     # The cheap search only: the extensive one takes any number that looks like a date.
     day = find_date(tree, extensive_search=False, original_date=True, url=draft.fields.get("url"))
     if draft.set_published(day, "text"):
         draft.warn("date_from_page_text")
-
-
-def _author_names(found: Metadata) -> list[str]:
-    first = next((found.all(name) for name in _AUTHOR if found.all(name)), [])
-    return [
-        *first,
-        *(value for value in found.all("article:author") if "/" not in value),
-    ][:20]
 
 
 def _set_body(draft: Draft, tree: lxml.html.HtmlElement, markup: str, found: Metadata) -> str | None:
