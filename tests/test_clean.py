@@ -225,6 +225,8 @@ def test_a_clear_text_overrules_its_declaration() -> None:
     assert choose_language("de-AT", german).tag == "de-AT"
     assert choose_language(None, german).tag == "de"
     assert choose_language("fr", "OK").tag == "fr"
+    quoted = "The minister said: we shall see what the coming days will bring. " * 6 + german * 6
+    assert choose_language("de", quoted).tag == "de"
     assert choose_language(None, "123").tag is None
 
 

@@ -169,3 +169,10 @@ HOSTILE = {
 @pytest.mark.timeout(60)
 def test_no_input_costs_time_that_grows_with_its_square(content: bytes) -> None:
     assert all(isinstance(found, Article) or found.code == "no_article" for found in parse(content))
+
+
+def test_a_prefix_declared_nowhere_hides_no_element() -> None:
+    content = nitf("<x:p>The kiln burns.</x:p><p>It cools.</p>").replace("<hedline>", "<x:hedline>")
+    found = article(content.replace("</hedline>", "</x:hedline>"))
+    assert found.headline == "Kiln"
+    assert found.body_text == "The kiln burns.\n\nIt cools."

@@ -11,6 +11,10 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 _TEXT_CHARACTERS = 1000
 """How much text is looked at: accuracy no longer grows beyond, cost does."""
 
+_FIRST_CHARACTERS = 300
+"""How much is looked at first; only where that leaves a doubt, or speaks against a declaration, all of the sample."""
+_CERTAIN = 0.99
+
 _SURE_CHARACTERS = 60
 """Below this length the declaration is believed, for detection on a line or two is a guess."""
 
@@ -62,9 +66,18 @@ def normalize_tag(tag: str | None) -> str | None:
     )
 
 
-def identify(text: str) -> tuple[str | None, float]:
-    """Text -> (ISO 639-1 code, confidence 0 to 1); (None, 0) without any letter."""
-    sample = text[:_TEXT_CHARACTERS]
+def identify(text: str, expected: str | None = None) -> tuple[str | None, float]:
+    """Text -> (ISO 639-1 code, confidence 0 to 1); (None, 0) without any letter.
+
+    `expected` is the code it is thought to be in: a finding against that is not made on the beginning alone.
+    """
+    found, confidence = _classify(text[:_FIRST_CHARACTERS])
+    if len(text) > _FIRST_CHARACTERS and (confidence < _CERTAIN or expected not in (None, found)):
+        return _classify(text[:_TEXT_CHARACTERS])
+    return found, confidence
+
+
+def _classify(sample: str) -> tuple[str | None, float]:
     if not any(character.isalpha() for character in sample):
         return None, 0.0
     code, confidence = _identifier().classify(sample)
@@ -74,7 +87,7 @@ def identify(text: str) -> tuple[str | None, float]:
 def choose_language(declared: str | None, text: str) -> Language:
     """The declared tag where the text does not clearly speak against it, else the identified one."""
     tag = normalize_tag(declared)
-    found, confidence = identify(text)
+    found, confidence = identify(text, tag.split("-")[0] if tag else None)
     if tag is None:
         known = normalize_tag(found) if confidence >= _GUESS else None
         return Language(

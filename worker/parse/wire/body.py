@@ -63,6 +63,8 @@ _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _WRAPPED_CHARACTERS = 45
 """Lines of at least this length were broken for their length (wires have 60 to 80 characters)."""
 
+_SPACES = re.compile(r"[\s\x85]+")
+_SPECIAL = re.compile("[&<>]")
 _INDENTED = re.compile(r"\n(?=[ \t]{2,}\S)")
 
 
@@ -109,16 +111,17 @@ def _is_table(node: Element, name: str) -> bool:
 
 
 def _opening(node: Element, name: str) -> str:
-    attributes = "".join(
-        f' {key}="{escape(value)}"' for key in ("href", "src", "alt") if (value := node.get(key)) is not None
-    )
+    attributes = ""
+    if node.attrib:
+        kept = ((key, node.get(key)) for key in ("href", "src", "alt"))
+        attributes = "".join(f' {key}="{escape(value)}"' for key, value in kept if value is not None)
     return f"<{_AS_HTML.get(name, name)}{attributes}>"
 
 
 def _add(text: list[str], markup: list[str], piece: str | None, *, keep_lines: bool) -> None:
     if piece:
-        text.append(piece if keep_lines else re.sub(r"[\s\x85]+", " ", piece))
-        markup.append(escape(piece, quote=False))
+        text.append(piece if keep_lines else _SPACES.sub(" ", piece))
+        markup.append(escape(piece, quote=False) if _SPECIAL.search(piece) else piece)
 
 
 def string_body(value: str) -> Body:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from html.entities import html5
 from typing import TypeAlias
 
@@ -29,6 +30,7 @@ _NUMBER = re.compile(r"&#(?:(?P<decimal>\d+)|[xX](?P<hex>[0-9a-fA-F]+));")
 _OF_XML = frozenset(("amp", "lt", "gt", "quot", "apos"))
 # Characters that XML 1.0 does not allow (section 2.2).
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 _LONGEST_NUMBER = 7
 """Digits of the largest code point, 1114111 or 10FFFF."""
 
@@ -60,7 +62,16 @@ def read_tree(content: bytes, document: Document) -> tuple[Element, Decoded, boo
         raise Rejected("malformed_xml", str(error)[:300]) from error
     if root is None:
         raise Rejected("malformed_xml")
+    _drop_prefixes(root)
     return root, decoded, True
+
+
+def _drop_prefixes(root: Element) -> None:
+    """Names whose prefix is declared nowhere lose it; where prefixes are declared there are none in names."""
+    for element in root.iter(etree.Element):
+        if ":" in element.tag and not element.tag.startswith("{"):
+            name = _local_name(element.tag)
+            element.tag = name if _NAME.fullmatch(name) else "unnamed"
 
 
 def _parse(data: bytes, *, recover: bool) -> Element:
@@ -98,12 +109,22 @@ def _allowed_number(found: re.Match[str]) -> str:
 def name_of(element: Element) -> str:
     """An element's name without namespace or prefix; empty for what is no element."""
     tag = element.tag
-    return tag.rpartition("}")[2].rpartition(":")[2] if isinstance(tag, str) else ""
+    return _local_name(tag) if isinstance(tag, str) else ""
+
+
+@lru_cache(maxsize=4096)
+def _local_name(tag: str) -> str:
+    return tag.rpartition("}")[2].rpartition(":")[2]
+
+
+@lru_cache(maxsize=1024)
+def _in_any_namespace(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{{*}}{name}" for name in names)
 
 
 def children(element: Element | None, *names: str) -> list[Element]:
     """Direct children of these names, in order."""
-    return [] if element is None else [child for child in element if name_of(child) in names]
+    return [] if element is None else list(element.iterchildren(*_in_any_namespace(names)))
 
 
 def child(element: Element | None, *names: str) -> Element | None:
@@ -114,7 +135,7 @@ def child(element: Element | None, *names: str) -> Element | None:
 def descendants(element: Element | None, *names: str) -> Iterator[Element]:
     """All elements below of these names, in document order."""
     if element is not None:
-        yield from (below for below in element.iterdescendants() if name_of(below) in names)
+        yield from element.iterdescendants(*_in_any_namespace(names))
 
 
 def descendant(element: Element | None, *names: str) -> Element | None:
