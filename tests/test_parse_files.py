@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
+import multiprocessing
 import os
-from collections.abc import Iterator
+import signal
+import tarfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from worker.model import Article, Document
-from worker.operate import parse_files
-from worker.operate.parse_files import Line, Reading, parse_paths
+from worker.operate import parse_files, parse_processes
+from worker.operate.parse_files import Reading, parse_paths
+from worker.operate.parse_processes import Line
 from worker.parse import detect, table
 
 
-def lines(*paths: Path, jobs: int = 1, **options: float) -> list[tuple[str, object, str, str | None]]:
+def lines(*paths: Path, jobs: int = 0, **options: float) -> list[tuple[str, object, str, str | None]]:
     found: list[Line] = list(parse_paths(paths, jobs, Reading(**options)))  # type: ignore[arg-type]
     json.dumps(found)
     return [(Path(line["input"]).name, line["member"], line["outcome"], line["reason"]) for line in found]
@@ -87,17 +92,52 @@ def test_a_document_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch:
     ]
 
 
-def test_a_process_that_dies_costs_only_its_file(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
-    monkeypatch.setattr(parse_files, "parse_file", die_on_json_lines)
-    assert lines(directory, jobs=2) == [("a.jsonl", None, "rejected", "poison"), *EXPECTED[2:]]
-
-
-def die_on_json_lines(path: Path, reading: Reading) -> list[Line]:
-    """Stands in a worker process for a crash inside a C library."""
-    if path.suffix == ".jsonl":
+def deadly(content: bytes, _document: Document) -> Iterator[Article]:
+    """Stands for a crash inside a C library."""
+    if b"die" in content:
         os._exit(9)
-    return _parse_file(path, reading)
+    yield Article(headline=content.decode())
 
 
-_parse_file = parse_files.parse_file
+def hanging(content: bytes, _document: Document) -> Iterator[Article]:
+    """Stands for C code that does not return: it looks at no signal."""
+    if b"hang" in content:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+        while True:
+            signal.pause()
+    yield Article(headline=content.decode())
+
+
+@pytest.mark.parametrize(("parser", "code"), [(deadly, "poison"), (hanging, "parse_timeout")])
+def test_a_lost_process_costs_only_its_document(
+    parser: Callable[[bytes, Document], Iterator[Article]],
+    code: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(parse_processes, "_context", lambda: multiprocessing.get_context("fork"))
+    monkeypatch.setattr(parse_files, "GRACE_SECONDS", 0.5)
+    monkeypatch.setitem(table.PARSERS, detect.HTML, parser)
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name, text in (("1.html", b"<p>one"), ("2.html", b"<p>die, hang"), ("3.html", b"<p>three")):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text))
+    (tmp_path / "b.html").write_text("<p>four")
+    assert lines(tmp_path, jobs=2, parse_seconds=0.5) == [
+        ("a.tar", "1.html", "article", None),
+        ("a.tar", "2.html", "rejected", code),
+        ("a.tar", "3.html", "article", None),
+        ("b.html", None, "article", None),
+    ]
+
+
+def test_a_file_that_goes_on_costing_processes_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parse_processes, "_context", lambda: multiprocessing.get_context("fork"))
+    monkeypatch.setitem(table.PARSERS, detect.HTML, deadly)
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for number in range(6):
+            entry = tarfile.TarInfo(f"{number}.html")
+            entry.size = 6
+            archive.addfile(entry, io.BytesIO(b"<p>die"))
+    assert [reason for _, _, _, reason in lines(tmp_path, jobs=1)] == ["poison"] * parse_processes.MOST_KILLS

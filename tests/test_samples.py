@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from worker.operate.parse_files import Line, parse_paths
+from worker.operate.parse_files import parse_paths
+from worker.operate.parse_processes import Line
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 

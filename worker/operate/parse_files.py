@@ -2,18 +2,16 @@
 
     paths ──► files ──► a process for each job ──► line per document
 
-A process that dies costs the file it was at, never another one; a document that takes too long is given
-up as soon as the interpreter runs again (what hangs inside a C library is bounded by the parsers' own limits).
+A document that takes too long is given up; where that fails because it hangs inside a C library, its process is killed
+and the others go on (worker/operate/parse_processes.py).
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import stat
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ import msgspec
 from worker.errors import Failed, Rejected
 from worker.limits import time_limit
 from worker.model import Article, Document, Refusal
+from worker.operate.parse_processes import Begun, Found, Line, Step, parse_in_processes
 from worker.parse import parse_document
 from worker.parse.containers import ContainerLimits, open_container
 from worker.parse.refusals import parse_error, refusal
@@ -30,14 +29,13 @@ from worker.parse.refusals import parse_error, refusal
 PARSE_SECONDS = 20.0
 """Wall-clock seconds a document may take before it is given up."""
 
+GRACE_SECONDS = 10.0
+"""Seconds after which a process is killed that should have given up its document: the machine may be busy."""
+
 DOCUMENT_BYTES = 64 * 1024 * 1024
 """Largest file that is read."""
 
 _CONTAINERS = ContainerLimits(member_bytes=DOCUMENT_BYTES)
-_AHEAD = 8
-"""Files handed out for each process: enough to keep it busy, few enough to lose little on a crash."""
-
-Line = dict[str, Any]
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -53,19 +51,23 @@ class Reading(msgspec.Struct, frozen=True):
 _USUAL = Reading()
 
 
-def parse_paths(paths: Sequence[Path], jobs: int = 1, reading: Reading = _USUAL) -> Iterator[Line]:
+def parse_paths(paths: Sequence[Path], jobs: int = 0, reading: Reading = _USUAL) -> Iterator[Line]:
     """Files and directories -> `{"input", "member", "outcome", "reason", "record"}` for each document.
 
     Directories are walked in sorted order without dotfiles and symbolic links; the lines come in the
     order of the files whatever `jobs` is. Each file gives at least one line. A path that does not exist
-    gives a line with reason `unreadable`.
+    gives a line with reason `unreadable`. With `jobs` 0 all is parsed in this process, which code that hangs
+    in a C library then hangs too.
     """
     files = (file for path in paths for file in walk(path))
-    if jobs <= 1:
-        for file in files:
-            yield from _lines(file, reading)
+    read = partial(read_file, reading=reading)
+    if jobs:
+        yield from parse_in_processes(files, jobs, read, _blame, reading.parse_seconds + GRACE_SECONDS)
         return
-    yield from _parse_in_processes(files, jobs, reading)
+    for file in files:
+        for step in read(file):
+            if isinstance(step, Found):
+                yield from step.lines
 
 
 def walk(path: Path) -> Iterator[Path]:
@@ -82,19 +84,15 @@ def walk(path: Path) -> Iterator[Path]:
             yield child
 
 
-def parse_file(path: Path, reading: Reading = _USUAL) -> list[Line]:
-    """A file -> its lines. Never raises on bad input."""
-    return list(_lines(path, reading))
-
-
-def _lines(path: Path, reading: Reading) -> Iterator[Line]:
+def read_file(path: Path, passed_over: int = 0, reading: Reading = _USUAL) -> Iterator[Step]:
+    """A file -> the steps of reading its documents, without the first so many. Never raises on bad input."""
     origin = str(path)
     try:
-        for document in _documents(path, reading):
-            for item in _parse_in_time(document, reading.parse_seconds):
-                yield _line(origin, item)
+        for document in islice(_documents(path, reading), passed_over, None):
+            yield Begun(document.member)
+            yield Found([_line(origin, item) for item in _parse_in_time(document, reading.parse_seconds)])
     except (Rejected, Failed) as error:
-        yield _line(origin, refusal(error))
+        yield Found([_line(origin, refusal(error))])
 
 
 def _documents(path: Path, reading: Reading) -> Iterator[Document]:
@@ -140,47 +138,9 @@ def _parse_in_time(document: Document, seconds: float) -> list[Article | Refusal
         return [parse_error(error, document.member)]
 
 
-def _parse_in_processes(files: Iterator[Path], jobs: int, reading: Reading) -> Iterator[Line]:
-    """Lines in the order of the files; a pool that broke is replaced and its files are tried one by one."""
-    pool = _pool(jobs)
-    try:
-        waiting: list[tuple[Path, Future[list[Line]]]] = []
-        while True:
-            for file in islice(files, jobs * _AHEAD - len(waiting)):
-                waiting.append((file, pool.submit(parse_file, file, reading)))  # noqa: PERF401
-            if not waiting:
-                return
-            file, future = waiting[0]
-            try:
-                lines = future.result()
-            except BrokenProcessPool:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for victim, _ in waiting:
-                    yield from _parse_alone(victim, reading)
-                waiting, pool = [], _pool(jobs)
-                continue
-            waiting.pop(0)
-            yield from lines
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _parse_alone(file: Path, reading: Reading) -> list[Line]:
-    """A file in a process of its own: if that dies, the file is to blame."""
-    with _pool(1) as pool:
-        try:
-            return pool.submit(parse_file, file, reading).result()
-        except BrokenProcessPool:
-            return [
-                _line(
-                    str(file),
-                    refusal(Failed("poison", "the process that parsed it died")),
-                )
-            ]
-
-
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+def _blame(path: Path, member: int | str | None, code: str) -> Line:
+    """The line for a document that cost the process it was parsed in."""
+    return _line(str(path), refusal(Failed(code), member))
 
 
 def _line(origin: str, item: Article | Refusal) -> Line:
