@@ -181,3 +181,46 @@ def test_the_doctor_finds_what_is_wrong_and_what_is_fine(tmp_path: Path) -> None
     bad = settings_for(tmp_path, {"COPYDESK_REDIS_URL": "http://state.example", "COPYDESK_STORE_URL": "nosuch://x"})
     problems = {check.check: check.problem for check in examine(bad) if check.problem}
     assert {"state server", "store"} <= set(problems)
+
+
+def test_bytes_in_flight_are_counted_until_they_are_settled(office: Office) -> None:
+    text = text_article(7).encode()
+    batch = receive(office.desk, document(text), document(b"", "empty.txt"), lane="backfill")
+    assert office.desk.counters.bytes_in_flight() == office.desk.counters.bytes_in_flight("backfill") == len(text)
+    marks = {"COPYDESK_PRESSURE_IN_FLIGHT_BYTES": str(len(text) - 1)}
+    assert "pressure.in_flight_bytes" in str(pressure(office, marks).paused())
+    claim = office.desk.ledger.claim(batch, "received")
+    assert claim is not None
+    for child in office.desk.ledger.split(claim)[0]:
+        office.bells.ring("parse", "backfill", child)
+    assert office.desk.counters.bytes_in_flight() == len(text)
+    office.drain()
+    assert office.desk.counters.bytes_in_flight() == 0
+    (letter,) = office.desk.letters.find()
+    assert office.desk.letters.replay(letter) is not None
+    assert office.desk.counters.bytes_in_flight() == letter.document.size_bytes
+    assert pressure(office, marks).paused() is None
+
+
+def test_the_backfill_pauses_first_and_pulling_slows_before(office: Office) -> None:
+    marks = {"COPYDESK_PRESSURE_IN_FLIGHT_DOCUMENTS": "10", "COPYDESK_PRESSURE_FREE_DISK_BYTES": "0"}
+    delays = []
+    for count in range(1, 13):
+        receive(office.desk, document(b""))
+        now = pressure(office, marks)
+        assert (now.paused("backfill") is not None) == (count > 8)
+        assert (now.paused("news") is not None) == (count > 10)
+        delays.append((now.delay_seconds("news"), now.delay_seconds("backfill")))
+    assert [news > 0 for news, _ in delays] == [False] * 6 + [True] * 6
+    assert [backfill > 0 for _, backfill in delays] == [False] * 4 + [True] * 8
+    assert delays == sorted(delays)
+    assert "of which backfill may use 80%" in str(now.paused("backfill"))
+
+
+def test_a_worker_that_is_told_to_stop_pulls_no_further(office: Office, tmp_path: Path) -> None:
+    (tmp_path / "drop").mkdir()
+    (tmp_path / "drop" / "a.txt").write_text(text_article(3))
+    office.desk.sources.add(Source(id="drop", kind="directory", path=str(tmp_path / "drop")))
+    office.desk.stopping.set()
+    pipeline.pull(office.desk, "drop")
+    assert office.desk.counters.totals()["received"] == 0

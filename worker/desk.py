@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from worker.config import Settings
 from worker.model import Batch, Document, Lane, Source
+from worker.state.burials import Burials
 from worker.state.connection import connect
 from worker.state.counters import Counters
 from worker.state.durability import run_id, wait_until_durable
@@ -71,6 +72,7 @@ class Desk:
         self.counters = Counters(self.redis, self.keys)
         self.pressure = Pressure(self.redis, settings)
         self.pauses = Pauses(self.redis, self.keys)
+        self.burials = Burials(self.redis, settings, self.pauses)
         self.stopping = threading.Event()
         self.spool = Spool(settings.data / "spool")
 
@@ -110,7 +112,15 @@ class Desk:
         batch = Batch(id=new_id(lane), source_id=source.id, lane=lane, day=today(), documents=tuple(documents))
         self.ledger.receive(batch, dict(remember or {}))
         if documents:
-            self.ring("parse", lane, batch.id)
+            self.ring("parse", self.queue_lane(source.id, lane), batch.id)
+
+    def queue_lane(self, source_id: str, lane: Lane) -> Lane:
+        """The lane of the queue for a bell: a source with much in flight queues behind all others.
+
+        Bells only: its batches keep their own lane in the ledger.
+        """
+        much = self.counters.of_source(source_id) > self.settings.pressure.fair_documents
+        return "backfill" if much else lane
 
     def recall(self, source_id: str) -> dict[str, str]:
         """The source's poll state; empty for a source never pulled."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -97,6 +98,8 @@ def parse(desk: Desk, batch_id: str) -> None:
                     items.append(Item(index, found))
                 else:
                     buried.append(Buried(index, found))
+        if _may_not_bury(desk, claim, buried, len(items)):
+            return
         freed = desk.ledger.advance(claim, items, buried)
     _after_advance(desk, claim, freed, goes_on=bool(items))
 
@@ -131,6 +134,8 @@ def dedupe(desk: Desk, batch_id: str) -> None:
             broken = {entry.document for entry in buried}
             sound = [item for index, item in enumerate(claim.items) if index >= claim.progress and index not in broken]
             refusals = [Buried(claim.items[entry.document].document, entry.refusal) for entry in buried]
+            if _may_not_bury(desk, claim, refusals, len(sound)):
+                return
             freed = desk.ledger.advance(claim, sound, refusals)
             _after_advance(desk, claim, freed, goes_on=bool(sound))
             return
@@ -142,22 +147,31 @@ def dedupe(desk: Desk, batch_id: str) -> None:
 
 def sweep(desk: Desk) -> int:
     """Ring again for what waits without a bell; returns for how many batches. Also clears what crashes left behind."""
-    rung = 0
-    for lane in LANES:
-        for stage, task in STAGE_TASKS.items():
-            if desk.pauses.why(task, lane):
-                continue
-            silent = desk.ledger.waiting(stage, lane) - desk.bells.depth(task, lane)
-            if silent <= 0:
-                continue
-            for batch_id in desk.ledger.overdue(stage, lane, min(silent, SWEEP_BATCHES)):
-                desk.ring(task, lane, batch_id)
-                rung += 1
+    rung = sum(_ring_again(desk, stage, task) for stage, task in STAGE_TASKS.items())
     desk.drop_spooled([ref for ref in map(desk.letters.purge, desk.letters.expired()) if ref])
     desk.spool.remove_unfinished(ORPHAN_SECONDS)
     for reference in desk.spool.references_older_than(ORPHAN_SECONDS):
         if not desk.ledger.holds(reference):
             desk.spool.delete(reference)
+    return rung
+
+
+def _ring_again(desk: Desk, stage: Stage, task: StageTask) -> int:
+    """Ring for batches of a stage beyond those whose bells wait; news first. Bells may wait in either lane's queue."""
+    lanes = [lane for lane in LANES if desk.pauses.why(task, lane) is None]
+    silent = sum(desk.ledger.waiting(stage, lane) for lane in lanes) - sum(
+        desk.bells.depth(task, lane) for lane in LANES
+    )
+    rung = 0
+    for lane in lanes:
+        if silent <= rung:
+            break
+        overdue = desk.ledger.overdue(stage, lane, min(silent - rung, SWEEP_BATCHES))
+        owners = desk.ledger.sources_of(overdue)
+        queues = {source_id: desk.queue_lane(source_id, lane) for source_id in set(owners)}
+        for batch_id, source_id in zip(overdue, owners, strict=True):
+            desk.ring(task, queues[source_id], batch_id)
+        rung += len(overdue)
     return rung
 
 
@@ -176,6 +190,8 @@ def _set_apart(desk: Desk, claim: Claim) -> bool:
         index, member = (item.document, item.article.member) if item else (0, None)
         detail = f"{claim.deliveries - 1} deliveries ended without a verdict"
         poison = Refusal(verdict="dead", code="poison", detail=detail, member=member)
+        if _may_not_bury(desk, claim, [Buried(index, poison)], 0):
+            return True
         desk.drop_spooled(desk.ledger.advance(claim, [], [Buried(index, poison)]) or [])
         log.error("buried", batch=claim.batch.id, origin=claim.batch.documents[index].origin)
         return True
@@ -184,9 +200,20 @@ def _set_apart(desk: Desk, claim: Claim) -> bool:
         desk.drop_spooled(freed)
         log.warning("split", batch=claim.batch.id, into=len(children))
         for child_id in children:
-            desk.ring(STAGE_TASKS[claim.stage], claim.batch.lane, child_id)
+            desk.ring(STAGE_TASKS[claim.stage], desk.queue_lane(claim.batch.source_id, claim.batch.lane), child_id)
         return True
     return False
+
+
+def _may_not_bury(desk: Desk, claim: Claim, buried: Sequence[Buried], sound: int) -> bool:
+    """True where too many die: the stage is paused now, and the batch handed back."""
+    dead = sum(entry.refusal.verdict == "dead" for entry in buried)
+    reason = desk.burials.refuse(STAGE_TASKS[claim.stage], dead, sound)
+    if reason is None:
+        return False
+    desk.ledger.hand_back(claim)
+    log.error("stage_paused", stage=STAGE_TASKS[claim.stage], reason=reason)
+    return True
 
 
 def _after_advance(desk: Desk, claim: Claim, freed: list[str] | None, *, goes_on: bool) -> None:
@@ -195,7 +222,7 @@ def _after_advance(desk: Desk, claim: Claim, freed: list[str] | None, *, goes_on
         return
     desk.drop_spooled(freed)
     if goes_on:
-        desk.ring("dedupe", claim.batch.lane, claim.batch.id)
+        desk.ring("dedupe", desk.queue_lane(claim.batch.source_id, claim.batch.lane), claim.batch.id)
 
 
 def _candidates(claim: Claim) -> tuple[list[Candidate], list[Buried]]:

@@ -96,7 +96,7 @@ def _ingest(
                 # While we hand over, too: above a high-water mark that goes on only when the work is done.
                 if crew is not None:
                     crew.look(desk)
-                    require_going(desk)
+                    require_going(desk, ("pull",))
                 display.update()
 
             progress()
@@ -104,6 +104,7 @@ def _ingest(
             pulled = _hand_over(paths, known, desk, owner.lane, progress)
             desk.wait_until_durable(since)
             while until_idle and _is_busy(desk):
+                require_going(desk)
                 progress()
                 time.sleep(LOOK_SECONDS)
         return pulled, snapshot(desk)

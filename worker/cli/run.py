@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Sequence
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -19,7 +20,7 @@ from worker.errors import CopydeskError
 from worker.model import LANES
 from worker.operate.idle import what_waits
 from worker.operate.status import snapshot
-from worker.state.pauses import PAUSE_STAGES
+from worker.state.pauses import PAUSE_STAGES, PauseStage
 from worker.supervisor import Supervisor
 
 LOOK_SECONDS = 0.5
@@ -94,10 +95,10 @@ class PausedError(CopydeskError):
     code = "paused"
 
 
-def require_going(desk: Desk) -> None:
+def require_going(desk: Desk, stages: Sequence[PauseStage] = PAUSE_STAGES) -> None:
     """Raise PausedError where a stage stands still: whoever waits until all is done would wait for ever."""
     try:
-        reasons = [desk.pauses.why(stage, lane) for stage in PAUSE_STAGES for lane in LANES]
+        reasons = [desk.pauses.why(stage, lane) for stage in stages for lane in LANES]
     except RedisError:
         return
     for reason in reasons:

@@ -235,6 +235,13 @@ class Ledger:
         )
         return [batch_id.decode() for batch_id in answer]
 
+    def sources_of(self, batch_ids: Sequence[str]) -> list[str]:
+        """The source of each batch; empty for one that is settled."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            for batch_id in batch_ids:
+                pipe.hget(self.keys.batch(batch_id), "source")
+            return [source.decode() if source else "" for source in pipe.execute()]
+
     def ring_soon(self) -> None:
         """Let the next sweep ring for whatever has no bell, without waiting until one counts as lost."""
         seconds, micros = self.redis.time()

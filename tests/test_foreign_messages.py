@@ -1,0 +1,86 @@
+"""What lies on a queue and is no bell of ours is refused, never run, and kept."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kombu import Connection, Exchange, Queue
+
+from tests.cli_support import Cli
+from tests.support import wait_until
+from worker.state.connection import broker_url
+from worker.state.server import EmbeddedServer, embedded_url
+
+pytestmark = pytest.mark.slow
+MARK = "planted-by-pickle"
+
+
+class Bomb:
+    """Unpickled, it leaves a file behind."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (open, (str(self.path), "w"))
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Cli:
+    return Cli(tmp_path)
+
+
+@pytest.fixture
+def worker(desk: Cli) -> Iterator[Cli]:
+    """A server of our own with one worker of every stage."""
+    with EmbeddedServer(desk.data), (desk.directory / "worker.log").open("wb") as log:
+        process = desk.popen("worker", "--concurrency", "1", stdout=log, stderr=log)
+        yield desk
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0, (desk.directory / "worker.log").read_text()
+
+
+def task(name: str, arguments: list[Any], **named: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Body and headers of a Celery task message (protocol 2)."""
+    headers = {"lang": "py", "task": name, "id": "0" * 8, "root_id": "0" * 8, "argsrepr": "", "kwargsrepr": ""}
+    return [arguments, named, {}], headers
+
+
+def test_foreign_messages_are_kept_and_never_run(worker: Cli) -> None:
+    planted = worker.directory / MARK
+    queue = Queue("parse", Exchange("copydesk"), routing_key="parse")  # type: ignore[no-untyped-call]  # kombu has no types
+    options = {"global_keyprefix": "copydesk:bells:"}
+    with Connection(broker_url(embedded_url(worker.data)), transport_options=options) as connection:  # type: ignore[no-untyped-call]  # kombu has no types
+        producer = connection.Producer(exchange=queue.exchange, routing_key="parse")
+
+        def send(body: Any, headers: dict[str, Any], **facts: Any) -> None:
+            producer.publish(body, headers=headers, declare=[queue], **facts)
+
+        good, headers = task("copydesk.parse", ["n0"])
+        raw = pickle.dumps((["n1"], {"x": Bomb(planted)}, {}))
+        send(raw, headers, content_type="application/x-python-serialize", content_encoding="binary")
+        send(*task("somebody.elses", ["n2"]), serializer="json")
+        send(*task("copydesk.parse", ["n3", "priority", 7]), serializer="json")
+        send(*task("copydesk.parse", [{"batch": "n4"}]), serializer="json")
+        send(*task("copydesk.parse", ["n5"], since="9.0"), serializer="json")
+        send({"hello": "n6"}, {}, serializer="json")
+        send(good, headers, serializer="json")
+    wait_until(lambda: len(worker.lines("dead", "list", "--stage", "bell")) == 6, 60, "six letters")
+    assert not planted.exists()
+    letters = worker.lines("dead", "list")
+    assert {row["code"] for row in letters} == {"foreign_message"}
+    kept = {row["id"]: worker.run("dead", "show", row["id"], "--raw").stdout for row in letters}
+    assert raw in kept.values() or base64.b64encode(raw) in kept.values(), "as it came"
+    assert all(any(f"n{number}".encode() in body for body in kept.values()) for number in range(2, 7))
+    assert worker.json("status")["imbalance"] == 0
+    assert b"replayed 0" in worker.run("dead", "replay", "--all").stdout
+    assert len(worker.lines("dead", "list")) == 6
+    worker.run("dead", "purge", "--all", "--yes")
+    assert json.loads(worker.run("reconcile", "--json").stdout)["balanced"]

@@ -1,0 +1,52 @@
+"""A limit on burials: one bad deployment must not bury everything.
+
+Counted are the documents that died within the last minute or two, beside all that got a verdict or were parsed in
+that time. Two workers that ask at once may both be let pass: the limit holds to within a batch for each worker.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redis import Redis
+
+from worker.config import Settings
+from worker.state.keys import Keys
+from worker.state.pauses import Pauses, PauseStage
+
+_SETTLED = ("stored", "updated", "duplicate", "rejected", "parsed")
+
+
+class Burials:
+    """Answers whether so many more may be buried, and pauses the stage where not."""
+
+    def __init__(self, redis: Redis, settings: Settings, pauses: Pauses) -> None:
+        self._redis = redis
+        self._limits = settings.burials
+        self._keys = Keys(settings.state.namespace)
+        self._pauses = pauses
+
+    def refuse(self, stage: PauseStage, dead: int, sound: int) -> str | None:
+        """Why `dead` more documents must not be buried beside `sound` others (the stage is paused), or None."""
+        if not dead:
+            return None
+        died, settled = self._lately()
+        died, all_of_them = died + dead, died + dead + settled + sound
+        limit = max(float(self._limits.documents), self._limits.share * all_of_them)
+        if died <= limit:
+            return None
+        reason = (
+            f"{died} of {all_of_them} documents would have died within a minute (burials.documents = "
+            f"{self._limits.documents}, burials.share = {self._limits.share:g}); see `copydesk dead list`"
+        )
+        self._pauses.pause(f"stage:{stage}", reason, alert=True)
+        return reason
+
+    def _lately(self) -> tuple[int, int]:
+        """Documents that died, and that fared better, in this minute and the one before."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for minutes_ago in (0, 1):
+                pipe.hmget(self._keys.minute(minutes_ago), "dead", *_SETTLED)
+            rows: Any = pipe.execute()
+        sums = [sum(int(value or 0) for value in column) for column in zip(*rows, strict=True)]
+        return sums[0], sum(sums[1:])
