@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import lxml.html
 from lxml import etree
@@ -34,7 +35,7 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SPACE = re.compile(r"[\s\x85]+")
 _BREAK = "\x00"
 """Stands for a line break while a block's text is collected; no page that was parsed holds it."""
-_MOST_BLOCKS = 20_000
+_MOST_BLOCKS = 200_000
 _MARKED_CHARACTERS = 300
 """Characters of class names and ids that are looked at; longer ones are lists of style utilities."""
 
@@ -147,7 +148,7 @@ class _Walk:
 
     def mark_of(self, element: lxml.html.HtmlElement) -> int:
         get = element.get
-        names = f"{get('class', '')} {get('id', '')} {get('role', '')} {get('itemprop', '')}"
+        names = f"{get('class', '')} {get('id', '')} {get('role', '')} {get('itemprop', '')}".strip()
         marks = self.seen_marks.get(names)
         if marks is None:
             marks = self.seen_marks[names] = marks_of(names)
@@ -159,14 +160,21 @@ class _Walk:
 
 def marks_of(names: str) -> int:
     """Class names, ids, roles -> the places they name, as bits in the order of MARK_NAMES."""
-    words = _CAMEL.sub("-", names.strip()[:_MARKED_CHARACTERS]).lower()
-    if not words:
-        return 0
+    marks = 0
+    for name in names[:_MARKED_CHARACTERS].split():
+        marks |= _marks_of_name(name)
+    return marks
+
+
+@lru_cache(maxsize=50_000)
+def _marks_of_name(name: str) -> int:
+    """Pages of a site share their class names, so most were looked at before."""
+    words = _CAMEL.sub("-", name).lower()
     return sum(bit for bit, pattern in _PLACE_WORDS if pattern.search(words))
 
 
 def read_blocks(tree: lxml.html.HtmlElement) -> list[Block]:
-    """A parsed page -> its blocks (at most 20,000). Iterative: depth costs no stack."""
+    """A parsed page -> its blocks (at most 200,000). Iterative: depth costs no stack."""
     walk = _Walk()
     for event, node in etree.iterwalk(tree, events=("start", "end")):
         if event == "start":

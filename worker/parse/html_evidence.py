@@ -25,7 +25,7 @@ _UNSPACED_RUN = re.compile("[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]+")
 _SENTENCE_END = re.compile(r"[.!?…。！？][”\"'’»)」]*$")
 _OTHER_END = re.compile(r"[:;”\"'’»\])]$")
 _STOP = re.compile(r"[.!?]\s|。")
-_LOOKED_AT = 400
+_LOOKED_AT = 200
 """Characters of a block that the phrases below are looked for in."""
 
 _PHRASES = {name: re.compile(words) for name, words in read_table(PHRASES).items()}
@@ -183,8 +183,8 @@ def _positions(words: list[float]) -> list[float]:
     return found
 
 
-def context_evidence(local: list[Evidence], chances: list[float], place: Place) -> list[Evidence]:
-    """Local evidence, and what the neighbours' first chances (0 to 1) say of each block."""
+def context_evidence(local: list[Evidence], chances: list[float], place: Place) -> Iterator[Evidence]:
+    """Local evidence, and what the neighbours' first chances (0 to 1) say of each block; one at a time, for memory."""
     mass = [chance * length for chance, length in zip(chances, place.words, strict=True)]
     whole = sum(mass) or 1.0
     parent_mass, parent_words = _sums(mass, place, 0)
@@ -192,34 +192,30 @@ def context_evidence(local: list[Evidence], chances: list[float], place: Place) 
     most, most_below = max(parent_mass.values(), default=0.0) or 1.0, max(grand_mass.values(), default=0.0) or 1.0
     good = [i for i, chance in enumerate(chances) if chance > 0.6 and place.words[i] >= _LONG]
     first, last = (good[0], good[-1]) if good else (0, -1)
-    found: list[Evidence] = []
     before = 0.0
     for index, evidence in enumerate(local):
         parent, grandparent = place.parents[index]
         own, length = mass[index], place.words[index]
         before += own
         if not evidence:
-            found.append({})
+            yield {}
             continue
-        found.append(
-            {
-                **evidence,
-                "first_chance": math.log((chances[index] + 1e-3) / (1 - chances[index] + 1e-3)) / 7,
-                "parent_mass": (parent_mass[parent] - own) / whole,
-                "parent_density": (parent_mass[parent] - own + 0.3) / (parent_words[parent] - length + 1),
-                "grandparent_mass": (grand_mass[grandparent] - own) / whole,
-                "grandparent_density": (grand_mass[grandparent] - own + 0.3) / (grand_words[grandparent] - length + 1),
-                "parent_mass_ratio": parent_mass[parent] / most,
-                "grandparent_mass_ratio": grand_mass[grandparent] / most_below,
-                "between": float(first <= index <= last),
-                "before_first": min(10, max(0, first - index)) / 10,
-                "after_last": min(10, max(0, index - last)) / 10,
-                "mass_so_far": before / whole,
-                **_neighbours(index, chances, mass),
-                **_long_neighbours(index, chances, place.words),
-            }
-        )
-    return found
+        yield {
+            **evidence,
+            "first_chance": math.log((chances[index] + 1e-3) / (1 - chances[index] + 1e-3)) / 7,
+            "parent_mass": (parent_mass[parent] - own) / whole,
+            "parent_density": (parent_mass[parent] - own + 0.3) / (parent_words[parent] - length + 1),
+            "grandparent_mass": (grand_mass[grandparent] - own) / whole,
+            "grandparent_density": (grand_mass[grandparent] - own + 0.3) / (grand_words[grandparent] - length + 1),
+            "parent_mass_ratio": parent_mass[parent] / most,
+            "grandparent_mass_ratio": grand_mass[grandparent] / most_below,
+            "between": float(first <= index <= last),
+            "before_first": min(10, max(0, first - index)) / 10,
+            "after_last": min(10, max(0, index - last)) / 10,
+            "mass_so_far": before / whole,
+            **_neighbours(index, chances, mass),
+            **_long_neighbours(index, chances, place.words),
+        }
 
 
 def _sums(mass: list[float], place: Place, which: int) -> tuple[dict[int, float], dict[int, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from functools import cached_property
 from typing import Any
 
 import lxml.html
@@ -34,3 +35,26 @@ def trafilatura_text(tree: lxml.html.HtmlElement, *, precise: bool = False) -> s
         element.drop_tree()
     found: Any = bare_extraction(copy, include_comments=False, with_metadata=False, favor_precision=precise)
     return clean_text("\n\n".join((found.text or "").split("\n"))) if found is not None else ""
+
+
+class Opinions:
+    """What the other extractors say of one page; each is asked once, and only where its text is looked at."""
+
+    def __init__(self, tree: lxml.html.HtmlElement, markup: str) -> None:
+        self._tree = tree
+        self._markup = markup
+
+    @cached_property
+    def fast(self) -> str:
+        """Resiliparse's text."""
+        return resiliparse_text(self._markup)
+
+    @cached_property
+    def full(self) -> str:
+        """Trafilatura's text."""
+        return trafilatura_text(self._tree)
+
+    @cached_property
+    def precise(self) -> str:
+        """Trafilatura's text where it leaves out what it doubts."""
+        return trafilatura_text(self._tree, precise=True)

@@ -7,7 +7,18 @@ counts nothing. Names are those of `html_evidence`; `in_*` is evidence from othe
 
 from __future__ import annotations
 
+import msgspec
+
 BIAS = "bias"
+
+
+class Tables(msgspec.Struct, frozen=True):
+    """Weights by name: without and with other extractors, each for a look at a block alone and among its neighbours."""
+
+    own_first: dict[str, float]
+    own_second: dict[str, float]
+    joint_first: dict[str, float]
+    joint_second: dict[str, float]
 
 
 def _table(bias: float, text: str) -> dict[str, float]:
@@ -145,3 +156,5 @@ upper=-0.24 words_15=-0.10 words_2=-0.89 words_40=-0.07 words_8=-0.11 words_80=0
 """,
 )
 """As OWN_SECOND, with what other extractors took."""
+
+FITTED = Tables(OWN_FIRST, OWN_SECOND, JOINT_FIRST, JOINT_SECOND)

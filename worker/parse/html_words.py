@@ -103,7 +103,7 @@ notice
 number
     ^\W*\d+\W*(?:\w+)?$
 contact
-    \b\d{3}[-. ]\d{3,4}[-. ]\d{3,4}|[\w.]+@[\w.]+\.\w+|p\.o\. box
+    \b\d{3}[-. ]\d{3,4}[-. ]\d{3,4}|[\w.]@[\w.]+\.\w|p\.o\. box
 """
 """What texts around an article say, in the languages most news is written in."""
 
