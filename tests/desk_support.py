@@ -16,7 +16,7 @@ import msgspec
 
 from worker import pipeline
 from worker.config import Settings, load_settings
-from worker.desk import Desk, StageTask
+from worker.desk import BellTask, Desk
 from worker.intake.directory import pull_paths
 from worker.model import Batch, DeadLetter, Document, Lane, Record, Source, decode_record
 from worker.operate.dead import bury_refused
@@ -43,14 +43,14 @@ SWIFT = {
 class Bells:
     """Remembers every bell; `waiting` is the queue, in which a test may repeat, reorder or lose them."""
 
-    rung: list[tuple[StageTask, Lane, str]] = field(default_factory=list)
-    waiting: deque[tuple[StageTask, Lane, str]] = field(default_factory=deque)
+    rung: list[tuple[BellTask, Lane, str]] = field(default_factory=list)
+    waiting: deque[tuple[BellTask, Lane, str]] = field(default_factory=deque)
 
-    def ring(self, task: StageTask, lane: Lane, identifier: str) -> None:
+    def ring(self, task: BellTask, lane: Lane, identifier: str) -> None:
         self.rung.append((task, lane, identifier))
         self.waiting.append((task, lane, identifier))
 
-    def depth(self, task: StageTask, lane: Lane) -> int:
+    def depth(self, task: BellTask, lane: Lane) -> int:
         return sum(1 for bell in self.waiting if bell[:2] == (task, lane))
 
 
@@ -109,8 +109,8 @@ class Office:
     def step(self) -> None:
         """Answer the first bell as a worker would, and check the balance."""
         task, _, identifier = self.bells.waiting.popleft()
-        stages: dict[StageTask, Callable[[Desk, str], None]]
-        stages = {"pull": pipeline.pull, "parse": pipeline.parse, "dedupe": pipeline.dedupe}
+        stages: dict[BellTask, Callable[[Desk, str], object]]
+        stages = {"pull": pipeline.pull, "poll": pipeline.poll, "parse": pipeline.parse, "dedupe": pipeline.dedupe}
         stages[task](self.desk, identifier)
         assert_balanced(self.desk)
 

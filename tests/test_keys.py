@@ -56,6 +56,8 @@ def run_everything(office: Office, base: Path) -> None:
     Pulses(office.desk.settings, office.server_url, "parse", ("parse",)).give()
     office.due_now("watched")
     assert office.desk.sources.pop_due() == ["watched"]
+    office.desk.sources.add(Source(id="feed", kind="feed", url="https://feed.example/rss"))
+    office.desk.hosts.take(["feed.example"])
 
 
 def kinds(office: Office) -> dict[str, list[bytes]]:
@@ -75,14 +77,8 @@ def is_permanent(name: str) -> bool:
 
 
 def is_expiring(name: str) -> bool:
-    shapes = {
-        "<source>": r".+",
-        "<day>": r"\d{4}-\d\d-\d\d",
-        "<minute>": r"\d+",
-        "<generation>": r"g\d+",
-        "<process>": r".+\..+",
-        "<batch>": r"[nb][0-9a-f]{24}",
-    }
+    shapes = {"<source>": r".+", "<day>": r"\d{4}-\d\d-\d\d", "<minute>": r"\d+", "<generation>": r"g\d+", "<batch>": r"[nb][0-9a-f]{24}"}
+    shapes |= {"<host>": r"[a-z0-9.:-]+", "<process>": r"\S+"}
     for declared in EXPIRING:
         kind, _, variable = declared.partition(":")
         if re.fullmatch(f"{kind}:{shapes[variable]}", name):

@@ -29,9 +29,9 @@ def twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every script is sent twice, and only the second answer arrives."""
     once = Scripts.run
 
-    def run(self: Scripts, name: str, keys: list[str], arguments: list[Any]) -> Any:
-        once(self, name, keys, arguments)
-        return once(self, name, keys, arguments)
+    def run(self: Scripts, name: str, keys: list[str], arguments: list[Any], pipe: Any = None) -> Any:
+        once(self, name, keys, arguments, pipe)
+        return once(self, name, keys, arguments, pipe)
 
     monkeypatch.setattr(Scripts, "run", run)
 

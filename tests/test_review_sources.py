@@ -83,10 +83,9 @@ def test_a_feed_whose_poll_is_under_way_is_waited_for(office: Office, tmp_path: 
     assert what_waits(office.desk, since=2000) == "source county", "due"
     assert pipeline.tick(office.desk) == 1
     assert what_waits(office.desk, since=2000) == "source county", "its bell rings"
-    assert sources.take("county")
+    assert [feed.source.id for feed in office.desk.feeds.take(10)] == ["county"]
     assert what_waits(office.desk, since=2000) == "source county", "somebody answers it"
-    sources.note("county", {"pulled_at": "2001"})
-    sources.finish("county", 3600)
+    office.desk.feeds.settle("county", 3600, {"pulled_at": "2001"})
     assert what_waits(office.desk, since=2000) is None
     assert what_waits(office.desk, since=3000) is None, "not due yet"
 

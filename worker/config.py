@@ -138,11 +138,20 @@ class Burials(_Section, frozen=True, kw_only=True):
     share: float = 0.5
 
 
+class HostRule(_Section, frozen=True, kw_only=True):
+    """How a host is asked: requests at the same time (of all machines), and the rest after each in seconds."""
+
+    at_once: int = 1
+    spacing_seconds: float = 1.0
+
+
 class Feeds(_Section, frozen=True, kw_only=True):
     """Polling and fetching of feeds.
 
     `timeout_seconds` bounds a whole fetch with its redirects; in it, a connection must be there within
-    `connect_seconds`, and the answer's headers `first_byte_seconds` later. `at_once` fetches run in one process.
+    `connect_seconds`, and the answer's headers `first_byte_seconds` later. `at_once` fetches run in one process,
+    `at_once_everywhere` on all machines, one of them at a host. A host rests `host_spacing_seconds` after each, and up
+    to `host_jitter` of that more; `[hosts."NAME"]` tables make exceptions.
     `ca_file` (PEM) replaces Mozilla's list of certificate authorities.
     """
 
@@ -153,9 +162,17 @@ class Feeds(_Section, frozen=True, kw_only=True):
     connect_seconds: float = 10.0
     first_byte_seconds: float = 20.0
     at_once: int = 100
+    at_once_everywhere: int = 500
+    host_spacing_seconds: float = 1.0
+    host_jitter: float = 0.5
     ca_file: str = ""
     document_bytes: int = 15_000_000
     user_agent: str = "copydesk/0.1 (+https://example.org/copydesk; set feeds.user_agent to your contact)"
+
+    @property
+    def every_host(self) -> HostRule:
+        """The rule for hosts that have none of their own."""
+        return HostRule(spacing_seconds=self.host_spacing_seconds)
 
 
 class Inbox(_Section, frozen=True, kw_only=True):
@@ -211,6 +228,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     pressure: Pressure = Pressure()
     burials: Burials = Burials()
     feeds: Feeds = Feeds()
+    hosts: dict[str, HostRule] = {}
     inbox: Inbox = Inbox()
     workers: Workers = Workers()
     store: Store = Store()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
@@ -12,11 +13,16 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from worker.config import Settings
+from worker.errors import StateError
+from worker.intake.files import keep_inline_or_spool
+from worker.intake.polling import Settled
 from worker.model import Batch, Document, Lane, Source
 from worker.state.burials import Burials
 from worker.state.connection import connect
 from worker.state.counters import Counters
 from worker.state.durability import run_id, wait_until_durable
+from worker.state.feeds import Feeds
+from worker.state.hosts import Hosts
 from worker.state.keys import Keys
 from worker.state.ledger import Claim, Ledger, new_id
 from worker.state.letters import Letters
@@ -29,6 +35,9 @@ from worker.state.sources import LEASE_SECONDS, Sources
 from worker.state.spool import Spool
 
 StageTask = Literal["pull", "parse", "dedupe"]
+BellTask = Literal["pull", "poll", "parse", "dedupe"]
+SPOOL_RETRY_SECONDS = 5.0
+"""How soon a feed is asked again where not the feed but the spool failed."""
 
 log = structlog.get_logger()
 
@@ -36,20 +45,20 @@ log = structlog.get_logger()
 class Bells(Protocol):
     """How a stage is told that something waits for it."""
 
-    def ring(self, task: StageTask, lane: Lane, identifier: str) -> None:
-        """Announce a batch (parse, dedupe) or a source (pull). A lost bell is rung again by the sweeper."""
+    def ring(self, task: BellTask, lane: Lane, identifier: str) -> None:
+        """Announce a batch (parse, dedupe), a source (pull) or that feeds are due (poll). A lost bell is rung again."""
 
-    def depth(self, task: StageTask, lane: Lane) -> int:
+    def depth(self, task: BellTask, lane: Lane) -> int:
         """Bells that wait in the queue of a task."""
 
 
 class SilentBells:
     """Rings nothing: for commands that only look, or that leave the ringing to the sweeper."""
 
-    def ring(self, task: StageTask, lane: Lane, identifier: str) -> None:
+    def ring(self, task: BellTask, lane: Lane, identifier: str) -> None:
         """Nobody is told; the sweeper rings within its interval."""
 
-    def depth(self, task: StageTask, lane: Lane) -> int:  # noqa: ARG002  # the Protocol names them
+    def depth(self, task: BellTask, lane: Lane) -> int:  # noqa: ARG002  # the Protocol names them
         """No queue, no bells."""
         return 0
 
@@ -74,13 +83,15 @@ class Desk:
         self.pauses = Pauses(self.redis, self.keys)
         self.burials = Burials(self.redis, settings, self.pauses)
         self.stopping = threading.Event()
+        self.feeds = Feeds(self.redis, self.keys)
+        self.hosts = Hosts(self.redis, settings)
         self.spool = Spool(settings.data / "spool")
 
     def close(self) -> None:
         """Close the connections."""
         self.redis.close()
 
-    def ring(self, task: StageTask, lane: Lane, identifier: str) -> None:
+    def ring(self, task: BellTask, lane: Lane, identifier: str) -> None:
         """Ring, and go on where the broker is away: the sweeper rings again."""
         try:
             self.bells.ring(task, lane, identifier)
@@ -102,6 +113,40 @@ class Desk:
     def read(self, document: Document) -> bytes:
         """The document's bytes; raises Failed("unreadable") where the spool has lost them."""
         return document.content if document.content_ref is None else self.spool.read(document.content_ref)  # type: ignore[return-value]  # exactly one of the two is set
+
+    def settle(self, ended: Sequence[Settled]) -> None:
+        """Write what polls gave: batches with what was learned, due times and leases, in one pipeline; then ring.
+
+        A document that the spool cannot take leaves its feed as it was, due again soon.
+        """
+        batches: list[Batch] = []
+        with self.redis.pipeline(transaction=False) as pipe:
+            for settled in ended:
+                fields, seconds, batch = self._poll_fields(settled)
+                if batch is not None:
+                    batches.append(batch)
+                    self.ledger.receive(batch, fields, pipe)
+                self.feeds.settle(settled.source.id, seconds, fields, pipe)
+                for lease, rest_seconds in settled.leases:
+                    self.hosts.free(lease, rest_seconds, pipe)
+            pipe.execute()
+        for batch in batches:
+            self.ring("parse", batch.lane, batch.id)
+
+    def _poll_fields(self, settled: Settled) -> tuple[dict[str, str], float, Batch | None]:
+        """Fields of the poll state, seconds until the feed is due, and the batch where the poll brought a document."""
+        polled, source = settled.polled, settled.source
+        if polled is None:
+            return {"problem": settled.problem or "", "more": "1"}, settled.due_seconds, None
+        fields = {**polled.learned, "pulled_at": f"{time.time():.3f}", "problem": settled.problem or "", "more": ""}
+        if polled.document is None:
+            return fields, settled.due_seconds, None
+        try:
+            document = keep_inline_or_spool(polled.document, self.settings, self.spool)
+        except StateError as error:
+            return {"problem": str(error), "more": "1"}, SPOOL_RETRY_SECONDS, None
+        batch = Batch(id=new_id(source.lane), source_id=source.id, lane=source.lane, day=today(), documents=(document,))
+        return fields, settled.due_seconds, batch
 
     # The methods below are what intake sees of the ledger (worker.intake.receiver.Receiver).
 

@@ -12,6 +12,8 @@ The last stage, store, is a loop of its own: `worker/store/writer.py`.
 
 from __future__ import annotations
 
+import asyncio
+import math
 import time
 import traceback
 from collections.abc import Sequence
@@ -23,6 +25,8 @@ from worker.dedupe.records import Candidate, make_candidate
 from worker.desk import Desk, StageTask, hold, hold_source
 from worker.errors import CopydeskError, Failed, Rejected
 from worker.intake import pull_source
+from worker.intake.http import HttpClient, door_for
+from worker.intake.polling import GROUP, Polling
 from worker.limits import time_limit
 from worker.model import LANES, Article, Document, Refusal
 from worker.parse import parse_document
@@ -37,6 +41,8 @@ SUSPECT_DELIVERIES = 2
 """A batch that was delivered this often without a verdict is taken apart, so that one bad document stands alone."""
 RETRY_SECONDS = 5.0
 """How soon a source is pulled again where not the source but the state server or the spool failed."""
+MOST_POLL_BELLS = 16
+"""Most bells that ask for feeds to be polled, whatever is due: one for each process that polls is enough."""
 SWEEP_BATCHES = 1000
 """Most batches one sweep rings for, per stage and lane."""
 ORPHAN_SECONDS = 7 * 86_400.0
@@ -49,7 +55,10 @@ log = structlog.get_logger()
 
 
 def tick(desk: Desk) -> int:
-    """Ring for every source that is due; returns how many. Two ticks at once are harmless: each source is leased."""
+    """Ring for every source that is due; returns how many.
+
+    Two ticks at once are harmless: each source is leased, and feeds are leased by who polls them.
+    """
     if desk.pauses.why("pull"):
         return 0
     due = desk.sources.pop_due()
@@ -57,7 +66,31 @@ def tick(desk: Desk) -> int:
         source = desk.sources.get(source_id)
         if source is not None:
             desk.ring("pull", source.lane, source_id)
-    return len(due)
+    feeds = desk.feeds.due()
+    # A bell for each group, so that all who poll come; who comes takes what is due then, whatever rang.
+    for _ in range(min(MOST_POLL_BELLS, math.ceil(feeds / GROUP)) - (desk.bells.depth("poll", "news") if feeds else 0)):
+        desk.ring("poll", "news", "due")
+    return len(due) + feeds
+
+
+def poll(desk: Desk, _: str = "due") -> int:
+    """Poll the feeds that are due, until none is or the time of a task is half over; returns how many.
+
+    Whoever is rung takes what is due at that moment, so bells may be lost, come twice or come late.
+    """
+    if not desk.feeds.due():
+        return 0
+    polling = Polling(
+        desk.settings,
+        desk.feeds,
+        desk.hosts,
+        desk.spool,
+        desk.settle,
+        HttpClient(desk.settings.feeds.user_agent, door_for(desk.settings.feeds.ca_file)),
+        desk.stopping,
+        lambda source: desk.intake_of(source).paused(),
+    )
+    return asyncio.run(polling.run(desk.settings.workers.task_seconds / 2))
 
 
 def pull(desk: Desk, source_id: str) -> None:

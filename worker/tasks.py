@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -28,7 +28,8 @@ from redis.exceptions import RedisError
 
 from worker import pipeline
 from worker.config import Settings, load_settings
-from worker.desk import Desk, StageTask, state_url_of
+from worker.desk import BellTask, Desk, StageTask, state_url_of
+from worker.errors import CopydeskError
 from worker.limits import limit_memory
 from worker.logs import configure_logging
 from worker.model import LANES, Lane
@@ -48,6 +49,10 @@ SUPERVISED_STOP_SECONDS = (2.5, 6.5)
 """The same below our own supervisor, which waits for seven."""
 PROCESS = "COPYDESK_PROCESS"
 """Environment variable: the name under which this process gives signs of life."""
+POLL = "poll"
+"""The queue of those who pull that says that feeds are due."""
+LOOK_SECONDS = 1.0
+"""How often a worker that only pulls looks for due feeds by itself."""
 TASKS: tuple[StageTask, ...] = ("dedupe", "parse", "pull")
 """Downstream first: a worker that serves several queues empties the pipe before it fills it."""
 
@@ -64,7 +69,11 @@ def queues_of(tasks: list[str]) -> list[str]:
 
     Ticks and sweeps are short and everybody's: no lost bell waits because all who pull are busy, or gone.
     """
-    return [CONTROL, *(queue_name(task, lane) for lane in LANES for task in TASKS if task in tasks)]
+    return [
+        CONTROL,
+        *([POLL] if "pull" in tasks else []),
+        *(queue_name(task, lane) for lane in LANES for task in TASKS if task in tasks),
+    ]
 
 
 def _broker(settings: Settings) -> str:
@@ -128,14 +137,14 @@ app = make_app(settings)
 class CeleryBells:
     """Rings by sending a task, and counts what waits in a queue."""
 
-    def ring(self, task: StageTask, lane: Lane, identifier: str) -> None:
+    def ring(self, task: BellTask, lane: Lane, identifier: str) -> None:
         """Send one bell; raises OSError where the broker is away."""
         try:
             app.send_task(f"copydesk.{task}", args=[identifier], queue=queue_name(task, lane), retry=False)
         except OperationalError as error:
             raise OSError(str(error)) from error
 
-    def depth(self, task: StageTask, lane: Lane) -> int:
+    def depth(self, task: BellTask, lane: Lane) -> int:
         """Bells waiting in the queue; raises OSError where the broker is away."""
         return queue_depth(queue_name(task, lane))
 
@@ -270,6 +279,38 @@ def _answer(stage: Callable[[Desk, str], None], queue: str, arguments: tuple[Any
     bury_message(desk(), queue, body, "application/json", "a bell of another version")
 
 
+_polling = threading.Lock()
+
+
+def poll_due() -> None:
+    """Poll the feeds that are due, unless this process does already: whoever does takes all that become due."""
+    if _polling.acquire(blocking=False):
+        try:
+            pipeline.poll(desk())
+        finally:
+            _polling.release()
+
+
+@contextlib.contextmanager
+def polling_by_itself() -> Iterator[None]:
+    """Look for due feeds while the block runs, in a thread of its own: feeds wait neither for files nor for bells."""
+
+    def work() -> None:
+        while not desk().stopping.wait(LOOK_SECONDS):
+            try:
+                poll_due()
+            except (RedisError, OSError, CopydeskError) as error:
+                log.warning("polling_failed", error=str(error))
+
+    thread = threading.Thread(target=work, daemon=True, name="polling")
+    thread.start()
+    try:
+        yield
+    finally:
+        desk().stopping.set()
+        thread.join()
+
+
 @app.task(name="copydesk.tick")
 def tick() -> None:
     """Ring for sources that are due."""
@@ -286,6 +327,12 @@ def sweep() -> None:
 def pull(*arguments: Any, **named: Any) -> None:
     """Pull one source."""
     _answer(pipeline.pull, "pull", arguments, named)
+
+
+@app.task(name="copydesk.poll")
+def poll(*_: Any) -> None:
+    """Poll the feeds that are due."""
+    poll_due()
 
 
 @app.task(name="copydesk.parse")

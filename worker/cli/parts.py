@@ -55,7 +55,8 @@ def worker(
         raise ConfigurationError(
             f"--queues takes pull, parse and dedupe, not {', '.join(sorted(unknown)) or 'nothing'}"
         )
-    from worker.tasks import app, queues_of  # noqa: PLC0415  # the Celery app reads the environment that load has set
+    # The Celery app reads the environment that load has set.
+    from worker.tasks import app, polling_by_itself, queues_of  # noqa: PLC0415
 
     pool = "threads" if wanted == ["pull"] else "prefork"
     node = name or process_name("-".join(wanted))
@@ -69,7 +70,7 @@ def worker(
         "--without-mingle",
         "--loglevel=INFO",
     ]
-    with checked(settings):
+    with checked(settings), polling_by_itself() if pool == "threads" else contextlib.nullcontext():
         app.worker_main(arguments)
 
 

@@ -21,6 +21,7 @@ from worker.cli.common import (
 )
 from worker.config import check_source
 from worker.errors import ConfigurationError
+from worker.intake.http import without_credentials
 from worker.model import LANES, Lane, Source
 from worker.parse.field_map import parse_fields
 from worker.state.sources import SourceState
@@ -52,6 +53,9 @@ def add(
     interval_seconds: Annotated[float | None, typer.Option(help="Between two pulls.", min=0.1)] = None,
     timezone: TimezoneOption = None,
     fields: FieldsOption = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="Feed: a host that may have a private address (repeatable).")
+    ] = None,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -68,6 +72,7 @@ def add(
         "language": language,
         "interval_seconds": interval_seconds,
         "timezone": timezone,
+        "allowed_hosts": tuple(allow_host or ()),
         "fields": parse_fields(fields, "--fields") if fields is not None else {},
     }
     source = check_source(_source(place, lane, facts, claim=claim))
@@ -116,7 +121,7 @@ def _row(state: SourceState, counts: dict[str, int]) -> dict[str, Any]:
         "id": source.id,
         "name": source.name,
         "kind": "inbox" if source.claim else source.kind,
-        "place": source.url or source.path,
+        "place": source.path if source.url is None else without_credentials(source.url),
         "lane": source.lane,
         "defined_in": state.origin,
         "due": when,

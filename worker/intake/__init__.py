@@ -1,6 +1,7 @@
 """Bytes in: files, inboxes, standard input and feeds become documents, and batches of the ledger.
 
-source ──pull_source──► feed.py | inbox.py | directory.py ──► handover.py ──► Receiver (the ledger)
+source ──pull_source──► inbox.py | directory.py ──► handover.py ──► Receiver (the ledger)
+feeds that are due ──Polling──► http ──► feed.py (judge) ──► settled in groups
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from pathlib import Path
 from worker.config import Settings
 from worker.errors import ConfigurationError
 from worker.intake.directory import pull_directory
-from worker.intake.feed import poll_feed
 from worker.intake.files import origin_text
 from worker.intake.inbox import pull_inbox
 from worker.intake.receiver import PAUSE_SECONDS, Pulled, PullResult, Receiver
@@ -23,13 +23,11 @@ __all__ = ["PullResult", "Pulled", "Receiver", "pull_source"]
 
 
 def pull_source(source: Source, receiver: Receiver, settings: Settings, spool: Spool, now: datetime) -> PullResult:
-    """Pull a source once, whatever its kind, and say when it is due again.
+    """Pull a directory or inbox once, and say when it is due again.
 
     A problem of the source itself is in the result and in its poll state; StateError passes through, and a
-    source that cannot be pulled (kind push) raises ConfigurationError.
+    source that is not pulled by itself (feeds are polled in groups, see polling.py) raises ConfigurationError.
     """
-    if source.kind == "feed":
-        return poll_feed(source, receiver, settings, spool, now)
     if source.kind != "directory" or not source.path:
         raise ConfigurationError(f"source {source.id!r}: a {source.kind} source cannot be pulled")
     pull = pull_inbox if source.claim else pull_directory

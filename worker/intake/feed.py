@@ -1,40 +1,73 @@
-"""One poll of a feed: recall, fetch, hand over; what was learned is saved in the same step as the batch."""
+"""One poll of a feed: ask, judge the answer, say what to remember and when to ask again."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from worker.config import Settings
 from worker.errors import FetchError
-from worker.intake.fetch import VALIDATORS, Gate, fetch_feed
-from worker.intake.receiver import PAUSE_SECONDS, PullResult, Receiver
-from worker.model import Source
+from worker.intake.fetch import Fetched, known_validators, local_path, read_answer, read_local, request_for
+from worker.intake.http import Admit, FetchAnswer, HttpClient
+from worker.model import Document, Source
 from worker.state.spool import Spool
 
 LONGEST_INTERVAL_SECONDS = 86_400.0
 """A feed that fails is still asked once a day."""
 
 
-def poll_feed(
-    source: Source, receiver: Receiver, settings: Settings, spool: Spool, now: datetime, gate: Gate | None = None
-) -> PullResult:
-    """Poll a feed once and say when it is due again; a failed fetch is remembered and doubles the interval.
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What a poll gave: a document where there is one, and what to remember in the same step.
 
-    StateError passes through: then nothing was remembered, and the feed is fetched again.
+    `learned` are fields of the poll state (an empty value removes its field). `host_rest_seconds` is how long the host
+    wants to be left alone, where it said so.
     """
-    interval = source.interval_seconds or settings.feeds.interval_seconds
-    reason = receiver.paused()
-    if reason is not None:
-        return PullResult(next_due_seconds=PAUSE_SECONDS, problem=f"paused: {reason}", more=True)
-    state = receiver.recall(source.id)
-    validators = {name: state.get(name, "") for name in VALIDATORS}
+
+    source: Source
+    next_due_seconds: float
+    learned: Mapping[str, str] = field(default_factory=dict)
+    document: Document | None = None
+    problem: str | None = None
+    host_rest_seconds: float | None = None
+
+
+async def poll_feed(
+    source: Source,
+    state: Mapping[str, str],
+    client: HttpClient,
+    settings: Settings,
+    spool: Spool,
+    now: datetime,
+    admit: Admit | None = None,
+) -> Polled:
+    """Poll a feed once. A failed fetch is a result too; StateError (the spool) and what `admit` raises pass through.
+
+    The document of a local file may lie in the spool already, that of an answer has its content.
+    """
+    validators = known_validators(source, state)
     try:
-        fetched = fetch_feed(source, validators, settings, spool, now, gate)
+        path = local_path(source)
+        if path is not None:
+            fetched = await asyncio.to_thread(read_local, path, source, validators, settings, spool, now)
+            return judge(source, fetched, settings, now)
+        answer = await client.fetch(request_for(source, validators, settings), admit)
+        return judge_answer(source, validators, answer, settings, now)
     except FetchError as error:
-        failures = _failures(state) + 1
-        problem = f"{error.code}: {error}"
-        receiver.note(source.id, {"failures": str(failures), "problem": problem, "polled_at": now.isoformat()})
-        return PullResult(next_due_seconds=next_interval(interval, failures), problem=problem)
+        return judge_failure(source, state, error, settings, now)
+
+
+def judge_answer(
+    source: Source, validators: Mapping[str, str], answer: FetchAnswer, settings: Settings, now: datetime
+) -> Polled:
+    """What an answer means; raises FetchError("http_status") where it is no feed."""
+    return judge(source, read_answer(source, validators, answer, now), settings, now)
+
+
+def judge(source: Source, fetched: Fetched, settings: Settings, now: datetime) -> Polled:
+    """A fetch that went well, modified or not."""
     learned = {
         **fetched.validators,
         "failures": "",
@@ -42,11 +75,24 @@ def poll_feed(
         "status": str(fetched.status or ""),
         "polled_at": now.isoformat(),
     }
-    if fetched.document is None:
-        receiver.note(source.id, learned)
-        return PullResult(next_due_seconds=interval)
-    receiver.receive(source, [fetched.document], lane=source.lane, remember=learned | {"changed_at": now.isoformat()})
-    return PullResult(next_due_seconds=interval, documents=1)
+    if fetched.document is not None:
+        learned["changed_at"] = now.isoformat()
+    return Polled(source, interval_of(source, settings), learned, fetched.document)
+
+
+def judge_failure(
+    source: Source, state: Mapping[str, str], error: FetchError, settings: Settings, now: datetime
+) -> Polled:
+    """A failed fetch is remembered and doubles the interval."""
+    failures = _failures(state) + 1
+    problem = f"{error.code}: {error}"
+    learned = {"failures": str(failures), "problem": problem, "polled_at": now.isoformat()}
+    return Polled(source, next_interval(interval_of(source, settings), failures), learned, problem=problem)
+
+
+def interval_of(source: Source, settings: Settings) -> float:
+    """Seconds between two polls, as the operator wants them."""
+    return source.interval_seconds or settings.feeds.interval_seconds
 
 
 def next_interval(interval_seconds: float, failures: int) -> float:
@@ -55,6 +101,6 @@ def next_interval(interval_seconds: float, failures: int) -> float:
     return max(interval_seconds, min(doubled, LONGEST_INTERVAL_SECONDS))
 
 
-def _failures(state: dict[str, str]) -> int:
+def _failures(state: Mapping[str, str]) -> int:
     text = state.get("failures", "")
     return int(text) if text.isdecimal() else 0

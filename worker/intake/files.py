@@ -121,11 +121,11 @@ def reading(path: Path) -> Iterator[None]:
         raise unreadable(path, error) from error
 
 
-def document_of(source: Source, origin: Path, now: datetime) -> Document:
-    """A document of a source without its bytes yet."""
+def document_of(source: Source, origin: Path | str, now: datetime) -> Document:
+    """A document of a source without its bytes yet; `origin` is a path, or what names it already (a URL)."""
     return Document(
         source_id=source.id,
-        origin=origin_text(origin),
+        origin=origin if isinstance(origin, str) else origin_text(origin),
         received_at=now,
         source_name=source.name,
         language=source.language,

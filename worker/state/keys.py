@@ -29,7 +29,9 @@ PERMANENT = {
     "letters": "zset per verdict (rejected, dead); dead letter id -> when it was written",
     "letter": "string; one dead letter (the sweeper purges rejected ones after memory.rejected_days)",
     "sources": "hash; source id -> its definition",
-    "polls": "zset; source id -> when it is due",
+    "polls": "zset; source id -> when it is due (all kinds but feeds)",
+    "feeds": "zset; source id of a feed -> when it is due",
+    "asking": "zset; leases on hosts -> when they lapse (at most feeds.at_once_everywhere)",
     "calls": "hash; source id -> rung (a bell waits) or held (it is being pulled); gone when the pull has ended",
     "poll": "hash per source; what the last poll left: validators, result, failures, seen files",
     "events": "hash; counters of the ledger's own work: rescued, redelivered, split, replayed, durable_waits, and "
@@ -39,6 +41,7 @@ PERMANENT = {
     "pulses": "set; names of processes that give signs of life (readers drop those that ended)",
 }
 EXPIRING = {
+    "host:<host>": "hash; when the host may be asked again, and who asks it now (the longest lease or rest)",
     "pulse:<process>": "string; the last sign of life of a process (15 seconds)",
     "counts:<day>": "hash; source|counter -> documents booked on that day (memory.counter_days)",
     "rate:<minute>": "hash; counter -> documents in that minute (3 hours)",
@@ -87,6 +90,9 @@ class Keys:
 
     def letter(self, letter_id: str) -> str:
         return self.name("letter", letter_id)
+
+    def host(self, host: str) -> str:
+        return self.name("host", host)
 
     def poll(self, source_id: str) -> str:
         return self.name("poll", source_id)

@@ -21,6 +21,7 @@ from typing import Any, cast
 
 import msgspec
 from redis import Redis
+from redis.client import Pipeline
 
 from worker import __version__
 from worker.config import Settings
@@ -87,10 +88,10 @@ class Ledger:
         self.keys = Keys(settings.state.namespace)
         self._scripts = Scripts(redis)
 
-    def receive(self, batch: Batch, remember: dict[str, str] | None = None) -> bool:
+    def receive(self, batch: Batch, remember: dict[str, str] | None = None, pipe: Pipeline | None = None) -> bool:
         """Put a batch into the ledger and `remember` into its source's poll state, atomically.
 
-        An empty batch only remembers. False where this batch id is already known.
+        An empty batch only remembers. False where this batch id is already known; with `pipe` the answer is its.
         """
         pairs = [part for pair in (remember or {}).items() for part in pair]
         answer = self._scripts.run(
@@ -117,6 +118,7 @@ class Ledger:
                 _bytes(batch.documents),
                 *pairs,
             ],
+            pipe,
         )
         return bool(answer)
 

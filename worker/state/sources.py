@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 import msgspec
@@ -17,6 +18,10 @@ from worker.state.scripts import Scripts
 
 LEASE_SECONDS = 30.0
 """How long a pull may be silent before the source is due again; a working pull renews it."""
+
+POLLS, FEEDS = "polls", "feeds"
+SCHEDULES = (POLLS, FEEDS)
+"""Where it stands when a source is due: feeds apart, because they are polled in groups and must not wait for files."""
 
 SHOWN = ("pulled_at", "problem", "more", "status", "failures", "polled_at")
 """Fields of the poll state that are shown."""
@@ -58,8 +63,7 @@ class Sources:
         for source_id, defined in known.items():
             if defined.origin == "config" and source_id not in names:
                 self._forget(source_id)
-        for source in configured:
-            self._define(Defined(source, "config"))
+        self._define(*(Defined(source, "config") for source in configured))
 
     def add(self, source: Source) -> None:
         """Register a source from the command line; raises ConfigurationError where the id is taken."""
@@ -95,17 +99,25 @@ class Sources:
         """Every source with its schedule, by id."""
         seconds, micros = self._redis.time()
         now = int(seconds) + int(micros) / 1e6
-        called: Any = self._redis.hkeys(self._calls)
-        rows = []
-        for source_id, defined in sorted(self._definitions().items()):
-            due: Any = self._redis.zscore(self._keys.name("polls"), source_id)
-            due_in = None if due is None else due - now
-            poll, is_called = self._last_poll(source_id), source_id.encode() in called
-            rows.append(SourceState(defined.source, defined.origin, due_in, poll, is_called))
-        return rows
+        definitions = sorted(self._definitions().items())
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hkeys(self._calls)
+            for name in SCHEDULES:
+                pipe.zrange(self._keys.name(name), 0, -1, withscores=True)
+            for source_id, _ in definitions:
+                # The few fields people ask about: the poll state of a directory holds every file it has read.
+                pipe.hmget(self._keys.poll(source_id), list(SHOWN))
+            called, *answers = pipe.execute()
+        due = {name.decode(): score - now for name, score in chain(*answers[: len(SCHEDULES)])}
+        return [
+            SourceState(
+                defined.source, defined.origin, due.get(source_id), _shown(values), source_id.encode() in called
+            )
+            for (source_id, defined), values in zip(definitions, answers[len(SCHEDULES) :], strict=True)
+        ]
 
     def pop_due(self, limit: int = 1000) -> list[str]:
-        """Ids of sources that are due; each is leased for `LEASE_SECONDS`."""
+        """Ids of sources that are due, feeds apart (`worker.state.feeds`); each is leased for `LEASE_SECONDS`."""
         answer: Any = self._scripts.run("pop_due", [self._keys.name("polls"), self._calls], [limit, LEASE_SECONDS])
         return [source_id.decode() for source_id in answer]
 
@@ -125,7 +137,8 @@ class Sources:
     def reschedule(self, source_id: str, seconds: float) -> None:
         """Due again in so many seconds by the server's clock (unless the source was removed meanwhile)."""
         now, micros = self._redis.time()
-        self._redis.zadd(self._keys.name("polls"), {source_id: int(now) + int(micros) / 1e6 + seconds}, xx=True)
+        for name in SCHEDULES:
+            self._redis.zadd(self._keys.name(name), {source_id: int(now) + int(micros) / 1e6 + seconds}, xx=True)
 
     def recall(self, source_id: str) -> dict[str, str]:
         """What the source's polls left behind."""
@@ -147,28 +160,41 @@ class Sources:
     def _calls(self) -> str:
         return self._keys.name("calls")
 
-    def _last_poll(self, source_id: str) -> dict[str, str]:
-        """The few fields people ask about: the poll state of a directory holds every file it has read."""
-        values: Any = self._redis.hmget(self._keys.poll(source_id), list(SHOWN))
-        return {name: value.decode() for name, value in zip(SHOWN, values, strict=True) if value is not None}
-
     def _definitions(self) -> dict[str, Defined]:
         answer: Any = self._redis.hgetall(self._keys.name("sources"))
         return {field.decode(): msgspec.json.decode(value, type=Defined) for field, value in answer.items()}
 
-    def _define(self, defined: Defined) -> None:
-        source = defined.source
-        self._redis.hset(self._keys.name("sources"), source.id, msgspec.json.encode(defined))
-        if source.kind == "push" or not source.enabled:
-            self._redis.zrem(self._keys.name("polls"), source.id)
-            self._redis.hdel(self._calls, source.id)
-        else:
-            self._redis.zadd(self._keys.name("polls"), {source.id: 0}, nx=True)
+    def _define(self, *definitions: Defined) -> None:
+        with self._redis.pipeline() as pipe:
+            for defined in definitions:
+                source = defined.source
+                pipe.hset(self._keys.name("sources"), source.id, msgspec.json.encode(defined))
+                schedule = _schedule(source)
+                for name in SCHEDULES:
+                    if name == schedule:
+                        pipe.zadd(self._keys.name(name), {source.id: 0}, nx=True)
+                    else:
+                        pipe.zrem(self._keys.name(name), source.id)
+                if schedule is None:
+                    pipe.hdel(self._calls, source.id)
+            pipe.execute()
 
     def _forget(self, source_id: str) -> None:
         with self._redis.pipeline() as pipe:
             pipe.hdel(self._keys.name("sources"), source_id)
-            pipe.zrem(self._keys.name("polls"), source_id)
+            for name in SCHEDULES:
+                pipe.zrem(self._keys.name(name), source_id)
             pipe.hdel(self._calls, source_id)
             pipe.delete(self._keys.poll(source_id))
             pipe.execute()
+
+
+def _shown(values: Sequence[bytes | None]) -> dict[str, str]:
+    return {name: value.decode() for name, value in zip(SHOWN, values, strict=True) if value is not None}
+
+
+def _schedule(source: Source) -> str | None:
+    """Where it stands when the source is due; None for one that is never pulled."""
+    if source.kind == "push" or not source.enabled:
+        return None
+    return FEEDS if source.kind == "feed" else POLLS

@@ -11,17 +11,15 @@ import asyncio
 import base64
 import contextlib
 import re
-import ssl
 import time
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 
-import certifi
 import h2.exceptions
 import httpcore2
 
 from worker.errors import FetchError
-from worker.intake.http.door import Door, Pass, Way
+from worker.intake.http.door import Door, Pass, Way, door_for
 from worker.intake.http.expand import ACCEPT_ENCODING, expander_for
 from worker.intake.http.messages import MOST_REDIRECTS, Admit, FetchAnswer, FetchRequest, Header
 from worker.intake.http.urls import Target, follow, normal_host, parse_target, printable
@@ -32,16 +30,11 @@ _VALUE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
 _OURS = frozenset((b"host", b"connection", b"content-length", b"transfer-encoding", b"accept-encoding"))
 
 
-def tls_context(ca_file: str = "") -> ssl.SSLContext:
-    """Verifies certificates against `ca_file` (PEM), or Mozilla's list; TLS 1.2 and newer."""
-    return ssl.create_default_context(cafile=ca_file or certifi.where())
-
-
 class HttpClient:
     """Fetches through one door. One for each process, on one event loop; `user_agent` says who asks."""
 
     def __init__(self, user_agent: str, door: Door | None = None) -> None:
-        self._door = door or Door(tls_context())
+        self._door = door or door_for()
         self._user_agent = checked_header(b"User-Agent", user_agent.encode("utf-8"))
 
     async def fetch(self, request: FetchRequest, admit: Admit | None = None) -> FetchAnswer:

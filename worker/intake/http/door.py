@@ -14,10 +14,12 @@ import ssl
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import ip_address
 from typing import Protocol
 
 import aiohappyeyeballs
+import certifi
 import h11
 import httpcore2
 
@@ -59,6 +61,17 @@ class SystemResolver:
 
 def _look_up(host: str, port: int) -> list[tuple[int, int, int, str, tuple[object, ...]]]:
     return [tuple(row) for row in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]  # type: ignore[misc]  # five
+
+
+def tls_context(ca_file: str = "") -> ssl.SSLContext:
+    """Verifies certificates against `ca_file` (PEM), or Mozilla's list; TLS 1.2 and newer."""
+    return ssl.create_default_context(cafile=ca_file or certifi.where())
+
+
+@cache
+def door_for(ca_file: str = "") -> Door:
+    """The process's door: reading the certificates takes 20 ms, and threads that resolve names are shared."""
+    return Door(tls_context(ca_file))
 
 
 @dataclass(frozen=True, slots=True)
