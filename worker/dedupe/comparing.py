@@ -33,6 +33,7 @@ FEATURES = (
     "numbers_resemblance",
     "sequences_changed",
     "sequences_resemblance",
+    "number_share",
     "names_missing",
     "names_missing_count",
     "names_changed",
@@ -68,7 +69,8 @@ def compare(one: npt.NDArray[np.void], other: npt.NDArray[np.void]) -> F64:
     short_grams, long_grams = grams(short), grams(long)
     short_lead, long_lead = leads(short), leads(long)
     shorter = short_grams.totals.astype(np.float64)
-    ratio = shorter / np.maximum(long_grams.totals, 1)
+    longer = long_grams.totals.astype(np.float64)
+    ratio = shorter / np.maximum(longer, 1.0)
     found, asked = _found(short_grams, long_grams)
     backwards, asked_backwards = _found(long_grams, short_grams)
     containment = np.maximum(_share(found, asked), _share(backwards, asked_backwards) / np.maximum(ratio, 1e-9))
@@ -84,6 +86,7 @@ def compare(one: npt.NDArray[np.void], other: npt.NDArray[np.void]) -> F64:
         (in_lead[1] - in_lead[0]).astype(np.float64),
         *_differences(prints(short, "numbers"), prints(long, "numbers")),
         *_differences(prints(short, "sequences"), prints(long, "sequences"))[2:],
+        np.maximum(short["number_count"] / np.maximum(shorter, 1.0), long["number_count"] / np.maximum(longer, 1.0)),
         *_differences(prints(short, "names"), prints(long, "names")),
         _titles(prints(short, "titles"), prints(long, "titles")),
         ratio,

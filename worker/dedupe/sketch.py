@@ -201,14 +201,14 @@ def _numbers(words: Words, body: Bools) -> tuple[U64, I64]:
     """Numbers with their separators as one: 1,250 and 12:30 and 3.5."""
     is_number = words.is_number & body
     if not is_number.any():
-        return words.hashes[:0], words.texts[:0]
+        return words.numbers[:0], words.texts[:0]
     joined = words.touches_next[:-1] & is_number[:-1] & is_number[1:] & (words.texts[:-1] == words.texts[1:])
     follows = np.concatenate(([False], joined))
     starts = np.flatnonzero(is_number & ~follows)
     # Of a chain each part counts with its place, so that 1,25 and 25,1 differ.
     chain = np.cumsum(is_number & ~follows) - 1
     order = np.arange(len(chain)) - starts[np.maximum(chain, 0)]
-    parts = np.where(is_number, mix(words.hashes + order.astype(np.uint64) * _SECOND), np.uint64(0))
+    parts = np.where(is_number, mix(words.numbers + order.astype(np.uint64) * _SECOND), np.uint64(0))
     return mix(np.add.reduceat(parts, starts)), words.texts[starts]
 
 

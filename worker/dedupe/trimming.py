@@ -29,6 +29,12 @@ _BY = re.compile(
     r"[^\W\d_][\w.'’-]*(?:[\s,/&|]+[^\W\d_][\w.'’-]*){0,7}\W*$",
     re.IGNORECASE,
 )
+_TIME_WORDS = (
+    r"posted|published|updated|last|modified|edited|created|first|on|at|of|the|am|pm|a|m|p|gmt|utc|bst|est|edt|cst|cdt|pst"
+    r"|pdt|cet|cest|et|pt|st|nd|rd|th|hrs|uhr|stand|mon|tue|wed|thu|fri|sat|sun|today|yesterday|ist|jst|aest"
+    r"|mon(?:day)?|tues(?:day)?|wednesday|thurs(?:day)?|friday|saturday|sunday"
+)
+_TIME_STAMP = re.compile(rf"(?=.*\d)(?:[\W\d_]|\b(?:{_TIME_WORDS}|{_MONTH})\b)+$", re.IGNORECASE)
 _DASH_NAME = re.compile(r"\s*[—–-]+\s*[A-ZÀ-Þ][\w.'’-]*(?:\s+[A-ZÀ-Þ][\w.'’-]*){0,4}\s*$")
 _CREDIT_PHRASES = (
     r".{2,80}\bcontributed\b.{0,60}(?:report|story|article)",
@@ -72,10 +78,10 @@ def _is_teaser(lines: list[str], first: int, last: int) -> bool:
 
 
 def is_credit(line: str) -> bool:
-    """Is this line nothing but a byline, a credit or a pointer to other pages?"""
+    """Is this line nothing but a byline, a credit, a time or a pointer to other pages?"""
     if len(line) > _LONGEST_CREDIT and not line.startswith("Related"):
         return False
-    return bool(_BY.match(line) or _DASH_NAME.match(line) or _CREDIT.match(line))
+    return any(pattern.match(line) for pattern in (_BY, _DASH_NAME, _CREDIT, _TIME_STAMP))
 
 
 def _first_line(lines: list[str]) -> int:

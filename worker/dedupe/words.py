@@ -49,11 +49,13 @@ _SECOND = np.uint64(0xA0761D6478BD642F)
 class Words:
     """The words of some texts, in order.
 
-    For each its hash, the number of its text, and what it is: does it hold a digit, is it a name, is there one
-    character that is no white space between it and the next, does it begin a line, a sentence or clause?
+    For each its hash, that of its digits alone, the number of its text, and what it is: does it hold a digit, is
+    it a name, is there one character that is no white space between it and the next; its weight: letters, and four
+    for a number; does it begin a line, a sentence or clause?
     """
 
     hashes: U64
+    numbers: U64
     texts: I64
     is_number: Bools
     is_name: Bools
@@ -71,7 +73,7 @@ def split_words(texts: Sequence[str]) -> Words:
     if not len(starts):
         nothing = np.zeros(0, dtype=np.int64)
         no = nothing.astype(np.bool_)
-        return Words(nothing.astype(np.uint64), nothing, no, no, no, nothing, no, no)
+        return Words(nothing.astype(np.uint64), nothing.astype(np.uint64), nothing, no, no, no, nothing, no, no)
     in_word = (all_kinds & WORD) > 0
     inside = np.bitwise_or.reduceat(np.where(in_word, all_kinds, np.uint8(0)), starts)
     between = np.bitwise_or.reduceat(np.where(in_word, np.uint8(0), all_kinds), starts)
@@ -79,9 +81,11 @@ def split_words(texts: Sequence[str]) -> Words:
     unspaced = (inside & UNSPACED) > 0
     is_number = (inside & DIGIT) > 0
     lengths = np.add.reduceat(in_word, starts, dtype=np.int64)
-    hashes, keep = _pairs(_word_hashes(points, starts), text_of_word, unspaced)
+    values_at = _character_values(points)
+    hashes, keep = _pairs(_word_hashes(values_at, starts), text_of_word, unspaced)
     words = Words(
         hashes=hashes,
+        numbers=_number_hashes(values_at, np.flatnonzero((all_kinds & DIGIT) > 0), starts),
         texts=text_of_word,
         is_number=is_number,
         is_name=_names(all_kinds[starts], between, unspaced),
@@ -96,6 +100,7 @@ def split_words(texts: Sequence[str]) -> Words:
 def _chosen(words: Words, keep: Bools) -> Words:
     return Words(
         words.hashes[keep],
+        words.numbers[keep],
         words.texts[keep],
         words.is_number[keep],
         words.is_name[keep],
@@ -136,14 +141,29 @@ def _powers(count: int) -> tuple[U64, U64]:
     return exponents
 
 
-def _word_hashes(points: U32, starts: I64) -> U64:
-    powers, inverses = _powers(_POWERS_KEPT) if len(points) <= _POWERS_KEPT else _powers.__wrapped__(len(points))
+def _character_values(points: U32) -> U64:
     characters = values()[np.minimum(points, TABLE_SIZE + 1)]
     if points.max() >= TABLE_SIZE:
         above = (points >= TABLE_SIZE) & (points < TABLE_SIZE * 2)
         characters[above] = values_of(points[above].astype(np.uint64))
-    sums = np.add.reduceat(characters * powers[: len(points)], starts)
-    return mix(sums * inverses[starts])
+    return characters
+
+
+def _word_hashes(characters: U64, starts: I64) -> U64:
+    count = len(characters)
+    powers, inverses = _powers(_POWERS_KEPT) if count <= _POWERS_KEPT else _powers.__wrapped__(count)
+    return mix(np.add.reduceat(characters * powers[:count], starts) * inverses[starts])
+
+
+def _number_hashes(characters: U64, digits: I64, starts: I64) -> U64:
+    """Hashes of the digits of each word alone, 0 where it has none: 200ft is the number 200."""
+    hashes = np.zeros(len(starts), dtype=np.uint64)
+    if not len(digits):
+        return hashes
+    words = np.searchsorted(starts, digits, side="right") - 1
+    begins = np.flatnonzero(np.concatenate(([True], words[1:] != words[:-1])))
+    hashes[words[begins]] = _word_hashes(characters[digits], begins)
+    return hashes
 
 
 def _pairs(hashes: U64, texts: I64, unspaced: Bools) -> tuple[U64, Bools]:
