@@ -77,7 +77,13 @@ def is_permanent(name: str) -> bool:
 
 
 def is_expiring(name: str) -> bool:
-    shapes = {"<source>": r".+", "<day>": r"\d{4}-\d\d-\d\d", "<minute>": r"\d+", "<generation>": r"g\d+", "<batch>": r"[nb][0-9a-f]{24}"}
+    shapes = {
+        "<source>": r".+",
+        "<day>": r"\d{4}-\d\d-\d\d",
+        "<minute>": r"\d+",
+        "<generation>": r"g\d+",
+        "<batch>": r"[nb][0-9a-f]{24}",
+    }
     shapes |= {"<host>": r"[a-z0-9.:-]+", "<process>": r"\S+"}
     for declared in EXPIRING:
         kind, _, variable = declared.partition(":")
