@@ -26,6 +26,7 @@ class Answer:
     content: bytes = b""
     redirects: tuple[tuple[int, str], ...] = ()
     url: str = URL
+    reason: str = ""
 
     @property
     def wire_bytes(self) -> int:

@@ -14,7 +14,7 @@ from tests.http_support import FEED, Handler, Server, feed_answer, redirect_to, 
 from tests.intake_support import moment, settings_for
 from worker.config import Feeds, Settings
 from worker.errors import StateError
-from worker.intake.feed import LONGEST_INTERVAL_SECONDS, Polled, next_interval, poll_feed
+from worker.intake.feed import Polled, poll_feed
 from worker.intake.http import HttpClient
 from worker.model import Source
 from worker.state.spool import Spool
@@ -85,7 +85,7 @@ def test_validators_of_another_url_are_not_sent(server: Server, settings: Settin
     assert "if-none-match" not in server.seen[1][1]
 
 
-@pytest.mark.parametrize("status", [204, 304, 404, 410, 429, 500, 503])
+@pytest.mark.parametrize("status", [204, 304, 404, 429, 500, 503])
 def test_other_answers_are_no_feed(server: Server, settings: Settings, status: int) -> None:
     server.answers["/f"] = lambda handler: handler.give(status)
     polled = poll(server.url("/f"), settings)
@@ -132,12 +132,14 @@ def test_a_spool_that_fails_is_no_fault_of_the_feed(tmp_path: Path, settings: Se
 
 
 def test_the_source_says_how_often(server: Server, settings: Settings) -> None:
-    server.answers["/f"] = feed_answer()
-    assert poll(server.url("/f"), settings).next_due_seconds == 600.0
-    assert poll(feed(server.url("/f"), interval_seconds=30.0), settings).next_due_seconds == 30.0
+    server.answers["/f"] = feed_answer(ETag='"1"')
+    assert 600 <= poll(server.url("/f"), settings).next_due_seconds <= 900
+    assert 30 <= poll(feed(server.url("/f"), interval_seconds=30.0), settings).next_due_seconds <= 33
 
 
-def test_failures_are_remembered_double_the_interval_and_end_with_a_success(server: Server, settings: Settings) -> None:
+def test_failures_are_remembered_and_double_the_interval_and_end_with_a_success(
+    server: Server, settings: Settings
+) -> None:
     server.answers["/f"] = lambda handler: handler.give(503)
     state: dict[str, str] = {}
     seconds = []
@@ -145,16 +147,11 @@ def test_failures_are_remembered_double_the_interval_and_end_with_a_success(serv
         polled = poll(server.url("/f"), settings, state)
         state.update(polled.learned)
         seconds.append(polled.next_due_seconds)
-    assert seconds == [1200.0, 2400.0, 4800.0]
+    for waited, least in zip(seconds, (600.0, 1200.0, 2400.0), strict=True):
+        assert least <= waited <= 1.25 * least
     assert state["failures"] == "3"
     assert state["problem"] == polled.problem == "http_status: HTTP 503 Service Unavailable"
     server.answers["/f"] = feed_answer()
     polled = poll(server.url("/f"), settings, state)
-    assert (polled.next_due_seconds, polled.problem) == (600.0, None)
+    assert polled.problem is None
     assert (polled.learned["failures"], polled.learned["problem"]) == ("", "")
-
-
-def test_the_interval_doubles_up_to_a_day() -> None:
-    assert [next_interval(600, failures) for failures in (0, 1, 2)] == [600, 1200, 2400]
-    assert next_interval(600, 10_000) == LONGEST_INTERVAL_SECONDS
-    assert next_interval(10 * LONGEST_INTERVAL_SECONDS, 3) == 10 * LONGEST_INTERVAL_SECONDS

@@ -166,10 +166,10 @@ def test_failures_double_the_wait_up_to_a_day_for_ever_and_end_with_a_success() 
     assert waits == [1, 2, 4, 8, 16, 24, 24]
     for _ in range(2000):
         assert feed.fail().next_due_seconds == DAY
-    assert health_of(SOURCE, feed.state, 0, feed.now)[0] == "failing"
+    assert health_of(SOURCE, fields_of(feed.state), 0, feed.now)[0] == "failing"
     decision = feed.unchanged()
     assert (decision.next_due_seconds <= 4 * HOUR, feed.state.failures, feed.state.problem) == (True, 0, "")
-    assert health_of(SOURCE, feed.state, 0, feed.now)[0] == "healthy"
+    assert health_of(SOURCE, fields_of(feed.state), 0, feed.now)[0] == "healthy"
 
 
 def test_an_interval_of_more_than_a_day_is_kept() -> None:
@@ -294,7 +294,7 @@ def test_gone_stops_with_a_notice() -> None:
     decision = feed.answer(410)
     assert math.isinf(decision.next_due_seconds)
     assert decision.notices == ("feed_gone",)
-    assert health_of(SOURCE, feed.state, None, feed.now)[0] == "gone"
+    assert health_of(SOURCE, fields_of(feed.state), None, feed.now)[0] == "gone"
 
 
 def test_gone_at_an_adopted_address_asks_the_configured_one_first() -> None:
@@ -313,17 +313,19 @@ def test_silence_is_strange_where_the_feed_never_was_so_silent() -> None:
         feed.answer(content=numbered(*entries[-20:]), ETag=TAG)
     last = feed.state.changed_at
     longest = feed.state.longest_silence_seconds
-    assert health_of(SOURCE, feed.state, 60, last + max(2 * longest, 3 * DAY) - 60)[0] == "healthy"
-    status, reason = health_of(SOURCE, feed.state, 60, last + max(2 * longest, 3 * DAY) + 60)
+    assert health_of(SOURCE, fields_of(feed.state), 60, last + max(2 * longest, 3 * DAY) - 60)[0] == "healthy"
+    status, reason = health_of(SOURCE, fields_of(feed.state), 60, last + max(2 * longest, 3 * DAY) + 60)
     assert (status, reason.startswith("nothing new for")) == ("quiet", True)
-    assert health_of(SOURCE, known().state, 60, START + 300 * DAY)[0] == "healthy", "of a feed that is hardly known"
+    assert health_of(SOURCE, fields_of(known().state), 60, START + 300 * DAY)[0] == "healthy", (
+        "of a feed that is hardly known"
+    )
 
 
 def test_late_and_paused() -> None:
     feed = known()
-    assert health_of(SOURCE, feed.state, -600, feed.now)[0] == "late"
+    assert health_of(SOURCE, fields_of(feed.state), -600, feed.now)[0] == "late"
     off = msgspec.structs.replace(SOURCE, enabled=False)
-    assert health_of(off, feed.state, None, feed.now)[0] == "paused"
+    assert health_of(off, fields_of(feed.state), None, feed.now)[0] == "paused"
 
 
 # Memory

@@ -137,8 +137,10 @@ class Desk:
         """Fields of the poll state, seconds until the feed is due, and the batch where the poll brought a document."""
         polled, source = settled.polled, settled.source
         if polled is None:
-            return {"problem": settled.problem or "", "more": "1"}, settled.due_seconds, None
-        fields = {**polled.learned, "pulled_at": f"{time.time():.3f}", "problem": settled.problem or "", "more": ""}
+            put_off = {"problem": settled.problem} if settled.problem else {}
+            return {**put_off, "more": "1"}, settled.due_seconds, None
+        more = "1" if polled.more else ""
+        fields = {**polled.learned, "pulled_at": f"{time.time():.3f}", "problem": settled.problem or "", "more": more}
         if polled.document is None:
             return fields, settled.due_seconds, None
         try:

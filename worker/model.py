@@ -28,6 +28,7 @@ DedupePolicy = Literal["drop", "tag", "link"]
 DedupeThreshold = Literal["strict", "balanced", "loose"]
 LANES: tuple[Lane, ...] = ("news", "backfill")
 UntrustedId = Literal["guid", "link"]
+Archives = Literal["never", "linked", "paged"]
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,6 +41,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     `timezone` (an IANA name) is that of dates which name none. `fields` maps fields of a record to paths in the
     source's JSON objects or to columns of its tables (worker/parse/field_map.py).
+
+    `tags` are the user's own, for people and OPML; the folders of an imported file are tags. `archives` says how a feed
+    is followed back where entries may have been missed: by its own links (RFC 5005), or also by numbered pages.
 
     A feed may ask hosts with private addresses only where `allowed_hosts` names them. `headers`, `auth`
     ("user:password") and `proxy` (an http(s) URL) may name environment variables as `${NAME}`; they are secrets, and
@@ -60,6 +64,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     dedupe_threshold: DedupeThreshold | None = None
     timezone: str | None = None
     fields: dict[str, str] = {}
+    tags: tuple[str, ...] = ()
+    archives: Archives = "linked"
     allowed_hosts: tuple[str, ...] = ()
     headers: dict[str, str] = {}
     auth: str | None = None

@@ -21,21 +21,17 @@ from worker.state.spool import Spool
 
 VALIDATORS = ("url", "etag", "last_modified", "signature")
 """Fields of the poll state that let a source say "not modified"; `url` is the one they belong to."""
-OK, NOT_MODIFIED = 200, 304
 _ACCEPT = b"application/rss+xml, application/atom+xml, application/rdf+xml, application/feed+json, */*;q=0.8"
 
 
 class Fetched(msgspec.Struct, frozen=True, kw_only=True):
-    """What a fetch brought: `document` is None where the source is not modified.
+    """What a local file brought: `document` is None where the source is not modified.
 
-    `validators` are the fields to remember (empty where there is none of that kind), `bytes` counts what
-    came over the wire, `status` is None for a local file.
+    `validators` are the fields to remember (empty where there is none of that kind).
     """
 
     document: Document | None
     validators: dict[str, str]
-    status: int | None = None
-    bytes: int = 0
 
 
 def local_path(source: Source) -> Path | None:
@@ -81,27 +77,22 @@ def request_for(source: Source, validators: Mapping[str, str], settings: Setting
     )
 
 
-def read_answer(source: Source, validators: Mapping[str, str], answer: FetchAnswer, now: datetime) -> Fetched:
-    """What an answer brought, with its content; raises FetchError("http_status") but for 200 and a 304 asked for."""
-    etag, last_modified = answer.header("etag"), answer.header("last-modified")
-    asked = bool(validators.get("etag") or validators.get("last_modified"))
-    if answer.status == NOT_MODIFIED and asked:
-        kept = {name: validators.get(name, "") for name in ("etag", "last_modified")}
-        fresh = {name: value for name, value in (("etag", etag), ("last_modified", last_modified)) if value}
-        return Fetched(document=None, validators=_fields(source, **kept | fresh), status=NOT_MODIFIED)
-    if answer.status != OK:
-        raise FetchError("http_status", f"HTTP {answer.status} {answer.reason}".strip(), answer.status)
+def document_of_answer(source: Source, answer: FetchAnswer, now: datetime) -> Document:
+    """The document that an answer brought, with its content."""
     media_type, charset = _content_type(answer)
-    document = msgspec.structs.replace(
+    return msgspec.structs.replace(
         document_of(source, without_credentials(source.url or ""), now),
         content=answer.content,
         size_bytes=len(answer.content),
         media_type=media_type,
         encoding_declared=charset,
-        http=Http(url=answer.url, status=answer.status, etag=etag or None, last_modified=last_modified or None),
+        http=Http(
+            url=answer.url,
+            status=answer.status,
+            etag=answer.header("etag") or None,
+            last_modified=answer.header("last-modified") or None,
+        ),
     )
-    validators = _fields(source, etag=etag, last_modified=last_modified)
-    return Fetched(document=document, validators=validators, status=answer.status, bytes=answer.wire_bytes)
 
 
 def read_local(
@@ -116,7 +107,7 @@ def read_local(
         document = read_file(path, source, settings, spool, now)
     except Failed as error:
         raise FetchError(error.code, error.detail) from error
-    return Fetched(document=document, validators=fields, bytes=document.size_bytes)
+    return Fetched(document=document, validators=fields)
 
 
 def _fields(source: Source, **known: str) -> dict[str, str]:

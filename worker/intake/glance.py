@@ -203,7 +203,7 @@ def _entry(position: int, element: Any, base: str) -> Entry:
         guid=guid,
         link=absolute_url(link, base) or "",
         title=digest(title),
-        text=digest(f"{title}\n{whole}\n{short}"),
+        text=digest(f"{title}\n{whole}\n{short}\n{facts.get('lastmod', '')}"),
         words=_count_words(best),
         whole=bool(whole) and len(whole) > len(short),
         modified=(facts.get("lastmod") or facts.get("updated") or facts.get("modified") or "").strip()[:40],

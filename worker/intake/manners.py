@@ -14,13 +14,13 @@ import hashlib
 import math
 from collections.abc import Sequence
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import msgspec
 
 from worker.config import Settings
 from worker.intake.entry_ids import compare
 from worker.intake.glance import Glance
+from worker.intake.http import without_credentials
 from worker.intake.poll_state import NEVER_SECONDS, Poll, PollState, moved, remembered_polls
 from worker.intake.schedule import (
     DAY_SECONDS,
@@ -36,7 +36,7 @@ from worker.intake.schedule import (
 )
 from worker.model import Source
 
-NOT_MODIFIED, GONE, OK, NON_AUTHORITATIVE = 304, 410, 200, 203
+NOT_MODIFIED, GONE, OK = 304, 410, 200
 BUSY = (429, 503)
 FAILURE_JITTER = 0.25
 FIRST_SPREAD = 0.5
@@ -50,6 +50,8 @@ class Answered(Protocol):
 
     @property
     def status(self) -> int: ...
+    @property
+    def reason(self) -> str: ...
     @property
     def headers(self) -> Headers: ...
     @property
@@ -82,8 +84,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What an answer led to.
 
     `next_due_seconds` is infinite where the feed is gone. `deliver` is True where the content goes to the ledger, with
-    `state` in the same step. `host_pause_seconds` is how long nobody may ask that host. `new` and `changed` are
-    positions of entries. `notices` are codes of events worth telling: gap_suspected, feed_moved, feed_gone.
+    `state` in the same step (an index of sitemaps does not: the sitemaps it names do). `host_pause_seconds` is how long
+    nobody may ask that host. `new` and `changed` are positions of entries. `notices` are codes of events worth telling:
+    gap_suspected, feed_moved, feed_gone.
     """
 
     state: PollState
@@ -106,7 +109,7 @@ def policy_of(source: Source, settings: Settings) -> Policy:
         without_validators_seconds=max(shortest, feeds.interval_without_validators_seconds if own is None else 0.0),
         slowest_seconds=max(shortest, feeds.slowest_interval_seconds if own is None else 0.0),
         own=own is not None,
-        may_move=not (source.auth or source.headers or "@" in urlsplit(source.url or "").netloc),
+        may_move=not (source.auth or source.headers or without_credentials(source.url or "") != source.url),
     )
 
 
@@ -119,14 +122,15 @@ def after_answer(
     """
     if answer.status == NOT_MODIFIED and (state.etag or state.last_modified):
         return _not_modified(state, policy, answer, now, jitter)
-    if answer.status in (OK, NON_AUTHORITATIVE) and seen.kind != "none":
+    if answer.status == OK and seen.kind != "none":
         return _fetched(state, policy, answer, seen, now, jitter)
-    if answer.status in (OK, NON_AUTHORITATIVE):
+    if answer.status == OK:
         kind = header(answer.headers, "content-type").partition(";")[0].strip()[:80] or "nothing"
         return after_failure(state, policy, "no_feed", f"the answer is no feed ({kind})", now, jitter, answer=answer)
     if answer.status == GONE and not state.adopted_url:
         return _gone(state, answer, now)
-    return after_failure(state, policy, "http_status", f"HTTP {answer.status}", now, jitter, answer=answer)
+    said = f"HTTP {answer.status} {answer.reason}".strip()
+    return after_failure(state, policy, "http_status", said, now, jitter, answer=answer)
 
 
 def after_failure(
@@ -196,7 +200,7 @@ def _fetched(state: PollState, policy: Policy, answer: Answered, seen: Glance, n
     decision = _decide(state, after, policy, answer, now, jitter, new=len(compared.new))
     return msgspec.structs.replace(
         decision,
-        deliver=body != state.body,
+        deliver=body != state.body and seen.kind != "sitemap_index",
         new=compared.new,
         changed=compared.changed,
         notices=(*decision.notices, *(("gap_suspected",) if gap else ())),

@@ -22,7 +22,7 @@ LATE_SECONDS = 30.0
 NEVER_SECONDS = -1.0
 """`Poll.next_seconds` of a feed that is not asked again."""
 FIELD, SEEN_FIELD = "feed", "feed_seen"
-"""Fields of the poll state: everything but the entries, and the entries of the last fetch."""
+"""Fields of the poll state: the entries of the last fetch, and all else but the validators and what lists show."""
 
 _LEARNING = 0.3
 """Weight of the newest observation of a feed's pace."""
@@ -137,17 +137,35 @@ def recalled(fields: Mapping[str, str], url: str) -> PollState:
         seen = msgspec.json.decode(fields.get(SEEN_FIELD, "") or "[]", type=tuple[str, ...])
     except msgspec.DecodeError:
         state, seen = PollState(), ()
-    if state.url != url:
+    if fields.get("url") != url:
         return PollState(url=url)
-    return msgspec.structs.replace(state, ids=msgspec.structs.replace(state.ids, seen=seen))
+    return msgspec.structs.replace(
+        state,
+        url=url,
+        etag=fields.get("etag", ""),
+        last_modified=fields.get("last_modified", ""),
+        ids=msgspec.structs.replace(state.ids, seen=seen),
+    )
 
 
 def fields_of(state: PollState) -> dict[str, str]:
-    """What is remembered -> the poll state's fields."""
-    plain = msgspec.structs.replace(state, ids=msgspec.structs.replace(state.ids, seen=()))
+    """What is remembered -> the poll state's fields: the whole, and apart what lists of all sources show."""
+    ids = msgspec.structs.replace(state.ids, seen=())
+    plain = msgspec.structs.replace(state, url="", etag="", last_modified="", ids=ids)
+    usual = state.usual_silence_seconds(state.polled_at)
     return {
+        "url": state.url,
+        "etag": state.etag,
+        "last_modified": state.last_modified,
         FIELD: msgspec.json.encode(plain).decode(),
         SEEN_FIELD: msgspec.json.encode(state.ids.seen).decode() if state.ids.seen else "",
+        "failures": str(state.failures or ""),
+        "problem": state.problem,
+        "why": state.why,
+        "gone_at": f"{state.gone_at:.0f}" if state.gone_at else "",
+        "gap_at": f"{state.gap_at:.0f}" if state.gap_at else "",
+        "changed_at": f"{state.changed_at:.0f}" if state.changed_at else "",
+        "quiet_after": "" if usual is None else f"{state.changed_at + usual:.0f}",
     }
 
 
@@ -175,18 +193,30 @@ def moved(state: PollState, redirects: Sequence[tuple[int, str]]) -> PollState:
     return msgspec.structs.replace(state, adopted_url=target, moved_url="", moved_times=0)
 
 
-def health_of(source: Source, state: PollState, due_in_seconds: float | None, now: float) -> tuple[Health, str]:
-    """How a feed is, and why; `due_in_seconds` is its place in the schedule (negative: past)."""
+def health_of(
+    source: Source, fields: Mapping[str, str], due_in_seconds: float | None, now: float
+) -> tuple[Health, str]:
+    """How a source is, and why; `due_in_seconds` is its place in the schedule (negative: past).
+
+    `fields` are those of the poll state that lists show (`worker.state.sources.SHOWN`).
+    """
     if not source.enabled:
         return "paused", "switched off (enabled = false)"
-    if state.gone_at:
-        return "gone", state.problem
-    if state.failures:
-        return "failing", f"{state.problem} ({state.failures} in a row)"
+    if fields.get("gone_at"):
+        return "gone", fields.get("problem", "")
+    if problem := fields.get("problem"):
+        return _troubled(source, fields, problem)
     if due_in_seconds is not None and due_in_seconds < -LATE_SECONDS:
-        return "late", f"due {-due_in_seconds:.0f} s ago: no worker takes bells from the queue pull, or beat is away"
-    usual = state.usual_silence_seconds(now)
-    silence = now - state.changed_at
-    if usual is not None and silence > usual:
-        return "quiet", f"nothing new for {silence / 3600:.0f} h; never before more than {usual / 7200:.0f} h"
-    return "healthy", state.why
+        why = "no worker takes bells from the queue pull, or beat is not running"
+        return "late", f"late by {-due_in_seconds:.0f} s: {why}"
+    if now > float(fields.get("quiet_after") or "inf"):
+        silence = (now - float(fields.get("changed_at") or now)) / 3600
+        return "quiet", f"nothing new for {silence:.0f} h, longer than this feed has ever been silent"
+    return "healthy", fields.get("why", "")
+
+
+def _troubled(source: Source, fields: Mapping[str, str], problem: str) -> tuple[Health, str]:
+    failures = int(fields.get("failures") or 0)
+    if source.kind == "feed" and not failures:
+        return "late", problem  # put off: intake pauses, or a host is busy
+    return "failing", problem + (f" ({failures} times in a row)" if failures > 1 else "")

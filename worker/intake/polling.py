@@ -26,7 +26,7 @@ from redis.exceptions import RedisError
 
 from worker.config import Settings
 from worker.errors import FetchError, StateError
-from worker.intake.feed import Polled, judge_failure, poll_feed
+from worker.intake.feed import Polled, asked_url, judge_failure, poll_feed
 from worker.intake.fetch import local_path
 from worker.intake.http import HttpClient, parse_target
 from worker.intake.receiver import PAUSE_SECONDS
@@ -135,7 +135,7 @@ class Polling:
         by_host: dict[str, list[DueFeed]] = {}
         for feed in due:
             reason = self._why_not(feed.source)
-            host = _host_of(feed.source)
+            host = _host_of(feed)
             if reason is not None:
                 self._put_off(feed, PAUSE_SECONDS, reason)
             elif host is None:
@@ -293,11 +293,11 @@ async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _host_of(source: Source) -> str | None:
-    """The host a feed is asked from; None for a local file and for what cannot be asked at all."""
-    if local_path(source) is not None:
+def _host_of(feed: DueFeed) -> str | None:
+    """The host that is asked next for a feed; None for a local file and for what cannot be asked at all."""
+    if local_path(feed.source) is not None:
         return None
     try:
-        return parse_target(source.url or "").host
+        return parse_target(asked_url(feed.source, feed.state, time.time())).host
     except FetchError:
         return None

@@ -23,7 +23,10 @@ POLLS, FEEDS = "polls", "feeds"
 SCHEDULES = (POLLS, FEEDS)
 """Where it stands when a source is due: feeds apart, because they are polled in groups and must not wait for files."""
 
-SHOWN = ("pulled_at", "problem", "more", "status", "failures", "polled_at")
+SHOWN = (
+    *("pulled_at", "problem", "more", "status", "failures", "polled_at"),
+    *("why", "gone_at", "gap_at", "changed_at", "quiet_after"),
+)
 """Fields of the poll state that are shown."""
 
 
