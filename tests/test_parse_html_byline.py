@@ -5,7 +5,12 @@ from __future__ import annotations
 import lxml.html
 import pytest
 
+from tests.desk_support import document
+from worker.parse.draft import Draft
+from worker.parse.html_authors import set_authors
 from worker.parse.html_byline import visible_names, without_sites
+from worker.parse.html_metadata import read_metadata
+from worker.parse.json_ld import read_facts
 
 
 def names(markup: str) -> list[str]:
@@ -36,6 +41,9 @@ def names(markup: str) -> list[str]:
         ("<h1>Kiln</h1><p>By the end of the year the kiln was lit again.</p>", []),
         ('<figure itemprop="author">Tom Lee</figure>', []),
         ('<span class="author">Personal finance</span>', []),
+        ("<h1>Kiln</h1><span>Ann Roe, April 19, 2020</span>", ["Ann Roe"]),
+        ("<h1>Kiln</h1><p>11.12.2019 - Ann Roe</p>", ["Ann Roe"]),
+        ("<h1>Kiln</h1><p>Am Sonntag, 5. November 2023</p>", []),
     ],
 )
 def test_reads_visible_bylines(markup: str, expected: list[str]) -> None:
@@ -44,3 +52,47 @@ def test_reads_visible_bylines(markup: str, expected: list[str]) -> None:
 
 def test_the_sites_own_names_are_no_authors() -> None:
     assert without_sites(["Valley Post", "Ann Roe", "valleypost"], ["Valley Post", "valleypost.example"]) == ["Ann Roe"]
+
+
+def authors(head: str, body: str = "") -> list[str]:
+    head = f"<meta property='og:site_name' content='Valley Post'><link rel='canonical' href='https://annroe.example/a'>{head}"
+    tree = lxml.html.document_fromstring(f"<html><head>{head}</head><body>{body}</body></html>")
+    draft = Draft(document(), "text/html")
+    found = read_metadata(tree)
+    for node in found.articles:
+        read_facts(node, draft)
+    set_authors(draft, tree, found)
+    return [person.name for person in draft.fields.get("authors", ())]
+
+
+def ld(author: str) -> str:
+    return f'<script type=\'application/ld+json\'>{{"@type": "NewsArticle", "author": {author}}}</script>'
+
+
+BYLINE = '<p class="byline">By Tom Lee</p>'
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "expected"),
+    [
+        (ld('"Eva Lenz and Tom Lee"'), "", ["Eva Lenz", "Tom Lee"]),
+        (ld('[{"name": "Eva Lenz"}, {"@type": "Person", "name": "dpa"}]'), "", ["Eva Lenz"]),
+        (ld('{"@type": "Person", "name": "Valley Post"}'), BYLINE, ["Tom Lee"]),
+        (ld('{"@type": "Person", "name": "Valley Post"}'), "", []),
+        ("<meta name='author' content='Ann Roe'>", BYLINE, ["Tom Lee"]),
+        ("<meta name='author' content='Ann Roe'>", "", ["Ann Roe"]),
+        ("<meta name='cXenseParse:author' content='Eva Lenz'>", BYLINE, ["Eva Lenz"]),
+        (
+            "<meta name='twitter:label1' content='Written by'><meta name='twitter:data1' content='Eva Lenz'>",
+            "",
+            ["Eva Lenz"],
+        ),
+        (
+            "<meta name='twitter:label1' content='Reading time'><meta name='twitter:data1' content='Five minutes'>",
+            "",
+            [],
+        ),
+    ],
+)
+def test_people_are_authors_and_outlets_are_not(head: str, body: str, expected: list[str]) -> None:
+    assert authors(head, body) == expected

@@ -12,6 +12,7 @@ from worker.model import Person
 from worker.parse.draft import Draft
 from worker.parse.html_byline import look_like_names, says_by, visible_names, without_sites
 from worker.parse.html_metadata import Metadata, site_names
+from worker.parse.json_ld import names_of, types_of
 
 _NAMES = (
     "author",
@@ -25,24 +26,36 @@ _NAMES = (
 _SIMILAR = re.compile(r"(?:^|[.:_-]|article)(?:authors?|byline)(?:[._-]?names?)?$")
 """Meta elements that name an author, under the many names that site software gives them."""
 _MOST_NAMES = 20
+_OWNER_WORDS = 3
+_OUTLET = re.compile(
+    r"^(?:the|der|die|das|la|le|les|el|il|de|het|o|a)\b|\b(?:times|post|zeitung|nachrichten|tribune|herald|journal|"
+    r"gazette|telegraph|guardian|mail|express|observer|chronicle|standard|star|sun|mirror|presse|press|kurier|anzeiger|"
+    r"bote|blatt|tageblatt|rundschau|allgemeine|morgenpost|report|review|today|daily|weekly|diario|giornale|gazeta|"
+    r"radio|media|digital|web|network|group|blog|life|world|club|verlag|books)\b",
+    re.IGNORECASE,
+)
+"""Words that outlets are named with in the languages of most feeds, and articles before their names."""
 _LABELLED = (("twitter:label1", "twitter:data1"), ("twitter:label2", "twitter:data2"))
 
 
 def set_authors(draft: Draft, tree: lxml.html.HtmlElement, found: Metadata) -> None:
     """Sets the authors of a page where JSON-LD named none; `draft` may hold authors that JSON-LD named.
 
-    A site that names itself as the author says little: it is held back for the case that nobody else is named.
+    An outlet is no author. A person whose site it is counts where nobody else is named.
     """
     sites = site_names(found)
-    held = _hold_site(draft, sites)
+    declared = _declared(found)
+    persons = _without_sites(draft, sites)
+    owners = [name for name in persons if _could_be_person(name)]
+    owners += [name for name in (*persons, *declared) if _is_owner(name, found, sites)]
     if "authors" not in draft.fields:
-        draft.set_authors(without_sites(_declared(found), sites), "meta")
+        draft.set_authors(without_sites(declared, sites), "meta")
     if "authors" not in draft.fields:
         any(draft.set_authors(without_sites(names, sites), "byline") for names in visible_names(tree))
+    if "authors" not in draft.fields and owners:
+        draft.set_authors(owners[:1], "meta")
     if "authors" not in draft.fields:
         draft.set_authors(without_sites(_guessed(tree), sites), "text")
-    if held is not None:
-        draft.set("authors", *held)
 
 
 def _guessed(tree: lxml.html.HtmlElement) -> list[str]:
@@ -52,14 +65,34 @@ def _guessed(tree: lxml.html.HtmlElement) -> list[str]:
     return names if look_like_names(people) else []
 
 
-def _hold_site(draft: Draft, sites: tuple[str, ...]) -> tuple[tuple[Person, ...], str] | None:
+def _without_sites(draft: Draft, sites: tuple[str, ...]) -> list[str]:
+    """Takes the site out of the authors that JSON-LD named; returns what it was called there."""
     authors: tuple[Person, ...] = draft.fields.get("authors", ())
     kept = set(without_sites((person.name for person in authors), sites))
-    if authors and not kept:
-        return draft.fields.pop("authors"), draft.provenance.pop("authors")
     if len(kept) < len(authors):
         draft.fields["authors"] = tuple(person for person in authors if person.name in kept)
-    return None
+    if authors and not kept:
+        del draft.fields["authors"], draft.provenance["authors"]
+    return [person.name for person in authors if person.name not in kept]
+
+
+def _is_owner(name: str, found: Metadata, sites: tuple[str, ...]) -> bool:
+    """Whether a site's name is a person's: its host is just this name, or JSON-LD calls its publisher a person."""
+    if not _could_be_person(name):
+        return False
+    key = re.sub(r"\W", "", name.casefold())
+    hosts = {site.casefold().partition(".")[0].replace("-", "") for site in sites if "." in site}
+    publishers = (node["publisher"] for node in found.articles if isinstance(node.get("publisher"), dict))
+    return key in hosts or any("Person" in types_of(node) and name in names_of(node) for node in publishers)
+
+
+def _could_be_person(name: str) -> bool:
+    return (
+        look_like_names([name])
+        and len(name.split()) <= _OWNER_WORDS
+        and is_person_name(name)
+        and not _OUTLET.search(name)
+    )
 
 
 def _declared(found: Metadata) -> list[str]:

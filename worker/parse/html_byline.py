@@ -58,6 +58,16 @@ _SAYS_BY = re.compile(
     r"(?:\s*[:：]|\s|$|(?-i:(?<=y|n|r)(?=[A-ZÀ-Þ])))",
     re.IGNORECASE,
 )
+_DATE = (
+    r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{2,4}|\d{1,2}\.? [^\W\d_]{3,10}\.? \d{4}|"
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? \d{1,2},? \d{4})"
+)
+_DATED = re.compile(
+    rf"\s*(?P<name>[^|,\d]{{5,50}}?)\s*(?:[|·•–-]\s*{_DATE}|,\s*(?=[a-z]+\.? \d{{1,2}}, \d{{4}}){_DATE})|"
+    rf"\s*{_DATE}\s*[|,·•–-]\s*(?P<after>[^|,\d]{{5,50}})\s*$",
+    re.IGNORECASE,
+)
+"""A short line that is a name and a date, in either order."""
 # What follows a name in a byline: dates, times, reading times, counts, calls to follow, where or for whom.
 _TAIL = re.compile(
     r"\s*(?:[|·•▪–—\n]|\s-\s|\b\d{1,4}[./:-]\d|\b\d{1,2}\.? [^\W\d_]{3,10}\.? \d{4}|"
@@ -105,12 +115,13 @@ def without_sites(names: Iterable[str], sites: Iterable[str]) -> list[str]:
 def visible_names(tree: lxml.html.HtmlElement) -> Iterator[list[str]]:
     """Groups of names as the page shows them: first those that look like names, the most explicit markup first."""
     marked = [tree.xpath(path) for path in _MARKUP]
-    named, profiles, saying = _look(tree)
+    named, profiles, saying, dated = _look(tree)
     for elements in (*marked, saying, named):
         yield _names_in(elements, strict=True)
     for elements in (*marked, named):
         yield _names_in(elements, strict=False)
     yield _names_in([link for link in profiles if _leads_to_name(link)], strict=True)
+    yield dated[:1]
 
 
 def says_by(label: str) -> bool:
@@ -123,11 +134,12 @@ def look_like_names(names: Iterable[str]) -> bool:
     return all(map(_looks_like_name, names))
 
 
-def _look(tree: lxml.html.HtmlElement) -> tuple[Elements, Elements, Elements]:
-    """One pass: elements whose class names an author, links to authors' pages, elements that say "By".
+def _look(tree: lxml.html.HtmlElement) -> tuple[Elements, Elements, Elements, list[str]]:
+    """One pass: elements whose class names an author, links to authors' pages, what says "By", names with dates.
 
-    The last two count only below the first heading of the page, where there is one.
+    All but the first count only below the first heading of the page, where there is one.
     """
+    dated: list[str] = []
     named: Elements = []
     profiles: Elements = []
     saying: Elements = []
@@ -135,7 +147,7 @@ def _look(tree: lxml.html.HtmlElement) -> tuple[Elements, Elements, Elements]:
     for element in tree.iter(*_TAGS):
         if element.tag == "h1":
             if not below:
-                profiles, saying, below = [], [], True
+                profiles, saying, dated, below = [], [], [], True
             continue
         get = element.get
         marks = f"{get('class') or ''} {get('id') or ''} {get('data-testid') or ''}"
@@ -146,9 +158,20 @@ def _look(tree: lxml.html.HtmlElement) -> tuple[Elements, Elements, Elements]:
         if element.tag == "a" and len(profiles) < _MOST_ELEMENTS and _AUTHOR_PAGE.search(get("href") or ""):
             profiles.append(element)
         text = element.text
-        if text and len(saying) < _MOST_ELEMENTS and len(text) < _LONGEST and _SAYS_BY.match(text):
+        if not text or len(text) > _LONGEST:
+            continue
+        if len(saying) < _MOST_ELEMENTS and _SAYS_BY.match(text):
             saying.append(element.getparent() if _LABEL.fullmatch(text.strip()) and not len(element) else element)
-    return named, profiles, saying
+        elif not dated and below and (found := _DATED.match(_with_rest(element, text))):
+            name = clean_line(found["name"] or found["after"])
+            dated += [name] if _looks_like_name(name) and not _is_elsewhere(element) else []
+    return named, profiles, saying, dated
+
+
+def _with_rest(element: lxml.html.HtmlElement, text: str) -> str:
+    """A text that ends in a bar, with what follows it in the parent."""
+    around = element.getparent()
+    return clean_line(_lines_of(around)) if around is not None and text.rstrip().endswith("|") else text
 
 
 def _leads_to_name(link: lxml.html.HtmlElement) -> bool:
