@@ -109,7 +109,10 @@ def test_a_replay_keeps_the_account_and_the_history(office: Office) -> None:
     claim = desk.ledger.claim(waiting[0].decode(), RECEIVED)
     assert claim is not None
     again = claim.batch.documents[0]
-    assert again == msgspec.structs.replace(first.document, replayed_from=first.id)
+    assert again == msgspec.structs.replace(first.document, replayed_from=first.id, history=again.history)
+    assert [(burial.letter_id, burial.at, burial.code) for burial in again.history] == [
+        (first.id, first.at, first.code)
+    ]
     desk.ledger.advance(claim, [], [Buried(0, refusal("malformed_json"))])
     (second,) = desk.letters.find()
     assert second.document.replayed_from == first.id

@@ -85,6 +85,16 @@ class Http(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_modified: str | None = None
 
 
+class Burial(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An earlier dead letter of a document that was replayed: when, where and why, and by which version of copydesk."""
+
+    letter_id: str
+    at: datetime
+    stage: str
+    code: str
+    software_version: str = ""
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Bytes as received, with where and when.
 
@@ -110,6 +120,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     http: Http | None = None
     untrusted_ids: tuple[UntrustedId, ...] = ()
     replayed_from: str | None = None
+    history: tuple[Burial, ...] = ()
     refused: Refusal | None = None
 
 

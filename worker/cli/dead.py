@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
 
+import msgspec
 import typer
 
 from worker.cli.common import (
@@ -19,22 +22,21 @@ from worker.cli.common import (
     print_json,
     print_rows,
 )
+from worker.cli.filters import with_filter
 from worker.desk import Desk
 from worker.errors import ConfigurationError, Failed
 from worker.model import DeadLetter
 from worker.operate.dead import purge as purge_letters
 from worker.operate.dead import replay as replay_letters
-from worker.state.letters import VERDICTS, Filter
+from worker.operate.exchange import export_letters, import_letters
+from worker.state.letters import Filter
 
-app = typer.Typer(help="Refused and buried documents: list, show, replay, purge.", no_args_is_help=True)
+app = typer.Typer(help="Refused and buried documents: list, show, replay, purge, export, import.", no_args_is_help=True)
 
-VerdictOption = Annotated[str | None, typer.Option("--verdict", help="dead or rejected.")]
-SourceOption = Annotated[str | None, typer.Option("--source", help="Of this source.")]
-StageOption = Annotated[str | None, typer.Option("--stage", help="Buried in this stage: parse, dedupe or store.")]
-CodeOption = Annotated[str | None, typer.Option("--code", help="With this error code.")]
-SinceOption = Annotated[str | None, typer.Option("--since", help="Buried since (ISO 8601, UTC).")]
 AllOption = Annotated[bool, typer.Option("--all", help="Every letter that matches the filters.")]
 IdsArgument = Annotated[list[str] | None, typer.Argument(help="Ids of letters.")]
+
+STANDARD_STREAM = Path("-")
 
 COLUMNS = {
     "id": "id",
@@ -46,13 +48,11 @@ COLUMNS = {
 
 
 @app.command("list")
+@with_filter
 def list_letters(
     limit: Annotated[int, typer.Option("--limit", "-n", help="How many of the newest.", min=1)] = 50,
-    verdict: VerdictOption = None,
-    source: SourceOption = None,
-    stage: StageOption = None,
-    code: CodeOption = None,
-    since: SinceOption = None,
+    *,
+    wanted: Filter,
     data: DataOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -61,7 +61,6 @@ def list_letters(
 
     Example: [bold]copydesk dead list --code malformed_json --source wire[/bold]
     """
-    wanted = _filter(verdict, source, stage, code, since)
     with opened(load(config, data)) as desk:
         rows = [_row(letter) for letter in desk.letters.find(wanted, limit)]
     print_rows(rows, COLUMNS, as_json=as_json)
@@ -92,27 +91,26 @@ def show(
     row = _row(letter) | {"traceback": letter.traceback, "size_bytes": len(content)}
     row |= {"software_version": letter.software_version, "deliveries": letter.deliveries}
     row["replayed_from"] = letter.document.replayed_from
+    row["history"] = [msgspec.to_builtins(burial) for burial in letter.document.history]
     if as_json:
         print_json(row | {"text": content.decode("utf-8", "backslashreplace")})
         return
     for name, value in row.items():
-        if value not in (None, ""):
+        if value not in (None, "", []):
             console.print(f"{name:18} {value}", markup=False, highlight=False, soft_wrap=True)
     console.rule("first bytes", align="left")
     console.print(content[:600].decode("utf-8", "backslashreplace"), markup=False, highlight=False)
 
 
 @app.command()
+@with_filter
 def replay(
     ids: IdsArgument = None,
     everything: AllOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be replayed.")] = False,
     per_second: Annotated[float | None, typer.Option(help="At most so many a second.", min=0.01)] = None,
-    verdict: VerdictOption = None,
-    source: SourceOption = None,
-    stage: StageOption = None,
-    code: CodeOption = None,
-    since: SinceOption = None,
+    *,
+    wanted: Filter,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -122,7 +120,7 @@ def replay(
     """
     settings = load(config, data)
     with opened(settings, celery_bells()) as desk:
-        letters = _chosen(desk, ids, _filter(verdict, source, stage, code, since), everything=everything)
+        letters = _chosen(desk, ids, wanted, everything=everything)
         if dry_run:
             print_rows(map(_row, letters), COLUMNS, as_json=False, title="would be replayed")
             return
@@ -132,15 +130,13 @@ def replay(
 
 
 @app.command()
+@with_filter
 def purge(
     ids: IdsArgument = None,
     everything: AllOption = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    verdict: VerdictOption = None,
-    source: SourceOption = None,
-    stage: StageOption = None,
-    code: CodeOption = None,
-    since: SinceOption = None,
+    *,
+    wanted: Filter,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -149,23 +145,82 @@ def purge(
     Example: [bold]copydesk dead purge --all --code unsupported_format --yes[/bold]
     """
     with opened(load(config, data)) as desk:
-        letters = _chosen(desk, ids, _filter(verdict, source, stage, code, since), everything=everything)
+        letters = _chosen(desk, ids, wanted, everything=everything)
         if not yes:
             typer.confirm(f"Purge {len(letters):,} letters and their bytes?", abort=True)
         count = purge_letters(desk, letters)
     console.print(f"purged {count:,}")
 
 
-def _filter(verdict: str | None, source: str | None, stage: str | None, code: str | None, since: str | None) -> Filter:
-    if verdict is not None and verdict not in VERDICTS:
-        raise ConfigurationError(f"--verdict takes dead or rejected, not {verdict!r}")
+@app.command("export")
+@with_filter
+def export_file(
+    file: Annotated[Path, typer.Argument(help="File to write (JSON lines with the bytes), or - for standard output.")],
+    data: DataOption = None,
+    config: ConfigOption = None,
+    *,
+    wanted: Filter,
+) -> None:
+    """Write dead letters with their bytes to a file that another system can import. They stay here, too.
+
+    Example: [bold]copydesk dead export letters.jsonl --code parse_error[/bold]
+    """
+    with opened(load(config, data)) as desk, _writing(file) as stream:
+        count = 0
+        for line in export_letters(desk, desk.letters.find(wanted)):
+            stream.write(line)
+            count += 1
+    typer.echo(f"exported {count:,}", err=True)
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="File that `dead export` wrote, or - for standard input.")],
+    data: DataOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take dead letters in from a file; what is here already is passed over. Then look at them, and replay.
+
+    Example: [bold]copydesk dead import letters.jsonl[/bold]
+    """
+    with opened(load(config, data)) as desk, _reading(file) as stream:
+        taken, known = import_letters(desk, stream)
+        desk.wait_until_durable()
+    if as_json:
+        print_json({"imported": taken, "already_here": known})
+    else:
+        console.print(f"imported {taken:,}; {known:,} were here already")
+
+
+@contextlib.contextmanager
+def _writing(file: Path) -> Iterator[BinaryIO]:
+    """Standard output, or a file that appears only when it is whole."""
+    if file == STANDARD_STREAM:
+        yield sys.stdout.buffer
+        return
+    hidden = file.with_name(f".{file.name}.part")
     try:
-        moment = datetime.fromisoformat(since) if since else None
-    except ValueError as error:
-        raise ConfigurationError(f"--since takes an ISO 8601 time, for example 2026-11-01T12:00: {error}") from error
-    if moment is not None and moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return Filter(verdict, source, stage, code, moment)
+        with hidden.open("wb") as stream:
+            yield stream
+        hidden.replace(file)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {file}: {error.strerror}") from error
+    finally:
+        hidden.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _reading(file: Path) -> Iterator[BinaryIO]:
+    if file == STANDARD_STREAM:
+        yield sys.stdin.buffer
+        return
+    try:
+        stream = file.open("rb")
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
+    with stream:
+        yield stream
 
 
 def _chosen(desk: Desk, ids: list[str] | None, wanted: Filter, *, everything: bool) -> list[DeadLetter]:

@@ -23,6 +23,8 @@ RECORD_MEDIA_TYPE = "application/vnd.copydesk.record+json"
 STORE_STAGE = "store"
 BELL_STAGE = "bell"
 """Stage of letters that hold a refused message of a queue: no document, so nothing to replay."""
+UNBOOKED_STAGES = (STORE_STAGE, BELL_STAGE)
+"""Letters of these stages are no document of the ledger's books."""
 
 
 def bury_refused(desk: Desk, entry: Entry, reason: str) -> None:

@@ -12,17 +12,23 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
+import structlog
 from redis import Redis
 
 from worker.config import Settings
-from worker.model import DeadLetter
+from worker.errors import StateError
+from worker.model import Burial, DeadLetter
 from worker.state.codec import pack_documents, pack_letter, unpack_letter
 from worker.state.keys import RECEIVED, Keys
 from worker.state.ledger import new_id
 from worker.state.scripts import Scripts
 
+log = structlog.get_logger()
+
 Verdict = Literal["rejected", "dead"]
 VERDICTS: tuple[Verdict, ...] = ("dead", "rejected")
+MOST_HISTORY = 10
+"""Earlier burials that a document remembers."""
 PAGE_LETTERS = 200
 """Letters read in one call."""
 
@@ -37,10 +43,16 @@ class Filter:
     code: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    software_version: str | None = None
 
     def matches(self, letter: DeadLetter) -> bool:
         """True where the letter is meant."""
-        wanted = ((self.source_id, letter.source_id), (self.stage, letter.stage), (self.code, letter.code))
+        wanted = (
+            (self.source_id, letter.source_id),
+            (self.stage, letter.stage),
+            (self.code, letter.code),
+            (self.software_version, letter.software_version),
+        )
         return all(want is None or want == got for want, got in wanted)
 
 
@@ -81,6 +93,37 @@ class Letters:
             pipe.zadd(self._index(letter.verdict), {letter.id: letter.at.timestamp()})
             pipe.execute()
 
+    def take_in(self, letter: DeadLetter, *, booked: bool) -> bool:
+        """Keep a letter that comes from a file; False where it is here already. Twice is once.
+
+        `booked`: its document is counted as received and as what the letter's verdict says, so that a replay balances.
+        """
+        keys = self._keys
+        return bool(
+            self._scripts.run(
+                "import_letter",
+                [
+                    keys.letter(letter.id),
+                    self._index(letter.verdict),
+                    keys.name("counts", "total"),
+                    keys.day("counts", letter.day),
+                    keys.minute(),
+                    keys.name("spool"),
+                    keys.events,
+                ],
+                [
+                    letter.id,
+                    letter.source_id,
+                    letter.verdict,
+                    pack_letter(letter),
+                    letter.at.timestamp(),
+                    letter.document.content_ref or "",
+                    self._settings.memory.counter_days * 86_400,
+                    int(booked),
+                ],
+            )
+        )
+
     def purge(self, letter: DeadLetter) -> str | None:
         """Forget a letter; the spool reference that nobody holds any more, if any."""
         reference = letter.document.content_ref or ""
@@ -91,7 +134,7 @@ class Letters:
     def replay(self, letter: DeadLetter) -> str | None:
         """Put the document back into the ledger; the new batch's id, or None where the letter is gone."""
         batch_id = new_id(letter.lane)
-        document = msgspec.structs.replace(letter.document, replayed_from=letter.id)
+        document = msgspec.structs.replace(letter.document, replayed_from=letter.id, history=_history(letter))
         keys = self._keys
         done = self._scripts.run(
             "replay",
@@ -147,4 +190,25 @@ class Letters:
         for first in range(0, len(ids), PAGE_LETTERS):
             page = ids[first : first + PAGE_LETTERS]
             blobs: Any = self._redis.mget([self._keys.letter(raw.decode()) for raw in page])
-            yield from (unpack_letter(blob) for blob in blobs if blob)
+            yield from (letter for blob in blobs if blob and (letter := _readable(blob)) is not None)
+
+
+def _readable(blob: bytes) -> DeadLetter | None:
+    """The letter, or None for one of a later version of copydesk: it stays, and is no reason to show none."""
+    try:
+        return unpack_letter(blob)
+    except StateError as error:
+        log.warning("letter_of_another_version", error=str(error))
+        return None
+
+
+def _history(letter: DeadLetter) -> tuple[Burial, ...]:
+    """Where and why the document was buried before, the last `MOST_HISTORY` times."""
+    last = Burial(
+        letter_id=letter.id,
+        at=letter.at,
+        stage=letter.stage,
+        code=letter.code,
+        software_version=letter.software_version,
+    )
+    return (*letter.document.history, last)[-MOST_HISTORY:]
