@@ -3,80 +3,20 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from redis import Redis
 
-from worker.config import load_settings
-from worker.dedupe.records import make_candidate
-from worker.model import Article, Batch, Document, Record, Sighting, decode_record
-from worker.state.codec import Item
-from worker.state.counters import Counters, imbalance
-from worker.state.keys import PARSED, RECEIVED
-from worker.state.ledger import Claim, Ledger, new_id
-from worker.state.memory import Memory, Published, rules_for
-
-NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
-LONG = " ".join(f"word{i}" for i in range(80))
-
-
-class Desk:
-    """A ledger and a memory on the test server, and short ways to push articles through both."""
-
-    def __init__(self, redis: Redis, tmp_path: Path) -> None:
-        self.redis = redis
-        self.settings = load_settings(tmp_path / "config", tmp_path / "data", {})
-        self.ledger = Ledger(redis, self.settings)
-        self.memory = Memory(redis, self.settings)
-        self.counters = Counters(redis, self.ledger.keys)
-
-    def parsed(self, articles: list[Article], source: str = "a", at: datetime = NOW) -> Claim:
-        """A claimed batch in the stage `parsed`."""
-        document = Document(source_id=source, origin=f"/in/{source}", received_at=at, content=b"x", size_bytes=1)
-        batch = Batch(id=new_id("news"), source_id=source, lane="news", day="2026-11-01", documents=(document,))
-        assert self.ledger.receive(batch)
-        claim = self.ledger.claim(batch.id, RECEIVED)
-        assert claim is not None
-        assert self.ledger.advance(claim, [Item(0, article) for article in articles], []) == []
-        again = self.ledger.claim(batch.id, PARSED)
-        assert again is not None
-        return again
-
-    def publish(self, claim: Claim) -> Published:
-        rules = rules_for(self.settings, None)
-        items = claim.items[claim.progress :]
-        documents = claim.batch.documents
-        return self.memory.publish(
-            claim, [make_candidate(i.article, documents[i.document], claim.batch.lane, NOW) for i in items], rules
-        )
-
-    def push(self, *articles: Article, source: str = "a", at: datetime = NOW) -> tuple[str, ...]:
-        return self.publish(self.parsed(list(articles), source, at)).verdicts
-
-    def stream(self) -> list[dict[str, Any]]:
-        rows: Any = self.redis.xrange(self.ledger.keys.stream)
-        return [{key.decode(): value for key, value in fields.items()} for _, fields in rows]
-
-    def records(self) -> list[Record]:
-        return [decode_record(row["record"]) for row in self.stream() if "record" in row]
+from tests.dedupe_support import LONG, NOW, Desk, article, text
+from worker.state.counters import imbalance
 
 
 @pytest.fixture
 def desk(redis: Redis, tmp_path: Path) -> Desk:
     return Desk(redis, tmp_path)
-
-
-def text(number: int) -> str:
-    """A text that shares no word with that of another number."""
-    return " ".join(f"w{number}x{i}" for i in range(80))
-
-
-def article(**facts: Any) -> Article:
-    return Article(**{"headline": "Harbour bridge opens", "body_text": LONG, **facts})
 
 
 def test_a_new_article_is_published_once(desk: Desk) -> None:
@@ -114,8 +54,9 @@ def test_an_exact_copy_from_another_source_is_seen_not_stored(desk: Desk) -> Non
     assert desk.push(copy, source="b") == ("duplicate",)
     assert desk.push(copy, source="b") == ("duplicate",)
     (head,) = desk.records()
-    seen = [msgspec.json.decode(row["sighting"], type=Sighting) for row in desk.stream() if row["event"] == b"seen"]
-    assert [(s.id, s.seen_in.source_id, s.seen_in.url) for s in seen] == [(head.id, "b", "https://b.example/1")]
+    assert [(s.id, s.seen_in.source_id, s.seen_in.url) for s in desk.sightings()] == [
+        (head.id, "b", "https://b.example/1")
+    ]
 
 
 def test_a_copy_that_changes_becomes_a_record_of_its_own(desk: Desk) -> None:

@@ -99,12 +99,6 @@ local function root_of(ticket)
   return root, root_card
 end
 
-local function head_of(root_card)
-  if root_card.owner == NONE then return nil end
-  local _, ticket, card = follow(memory.current, root_card.owner, memory.current)
-  if card and is_live(card) then return ticket, card end
-end
-
 local function each_member(generation, root, visit)
   local ticket, steps = root, 0
   while ticket ~= NONE and steps < LONGEST_WALK do
@@ -136,6 +130,21 @@ local function promote(root)
     head = old_head and bring(memory.before, old_head, read_features(''))
   end
   set_head(root, head or NONE)
+end
+
+-- The head of a family: its ticket and card, or nil where no member is published.
+local function head_of(root, root_card)
+  local function head()
+    if root_card.owner == NONE then return nil end
+    local _, ticket, card = follow(memory.current, root_card.owner, memory.current)
+    if card and is_live(card) then return ticket, card end
+  end
+  local ticket, card = head()
+  if not card and root_card.owner ~= NONE then
+    promote(root)
+    ticket, card = head()
+  end
+  return ticket, card
 end
 
 -- The record by one of its digests: {generation, ticket, card}, and whether the digest was that of a copy of it.
@@ -214,8 +223,7 @@ local function settle_own(a, found)
   if not a.withdrawn then change.sketch, change.published = a.sketch, a.published end
   ticket = recard(generation, ticket, a.features, change)
   local root, root_card = root_of(ticket)
-  if a.withdrawn and root_card.owner == ticket then promote(root) end
-  if not a.withdrawn and not head_of(root_card) then set_head(root, ticket) end
+  if not head_of(root, root_card) and not a.withdrawn then set_head(root, ticket) end
   remember_identities(a, ticket, 0, true)
   if not a.withdrawn then remember_copy_digest(a, ticket) end
   return {verdict = 'updated', ticket = ticket, version = change.version, published = true, relation = card.relation}
@@ -260,9 +268,9 @@ local function came_between(a)
 end
 
 -- The record that takes a sighting of a copy of this ticket: the family's head, but a revision stands for itself.
-local function host_of(ticket, root_card)
+local function host_of(ticket, root, root_card)
   local card = memory.current.card(ticket)
-  if card.relation ~= REVISED or has(card.flags, UNPUBLISHED) then return head_of(root_card) end
+  if card.relation ~= REVISED or has(card.flags, UNPUBLISHED) then return head_of(root, root_card) end
   if is_live(card) then return ticket, card end
 end
 
@@ -274,8 +282,8 @@ end
 local function settle_copy(a, target, relation, similarity, known)
   local current = memory.current
   local root, root_card = root_of(target)
-  local host, host_card = host_of(target, root_card)
-  local head = head_of(root_card)
+  local host, host_card = host_of(target, root, root_card)
+  local head = head_of(root, root_card)
   local matched = current.card(target).id
   local outcome = {relation = relation, similarity = similarity, matched = matched, near = relation ~= EXACT}
   if not host or (host == head and comes_first(a, host_card)) then
@@ -338,7 +346,7 @@ local function settle_article(a)
   end
   local root, root_card = root_of(target)
   local ticket = publish_card(a, REVISED, root)
-  if not head_of(root_card) then set_head(root, ticket) end
+  if not head_of(root, root_card) then set_head(root, ticket) end
   return {verdict = 'updated', ticket = ticket, version = 1, published = true, relation = REVISED,
     similarity = a.similarity, matched = memory.current.card(target).id}
 end

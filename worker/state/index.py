@@ -20,6 +20,9 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
+
+from redis import Redis
 
 from worker.dedupe.fingerprint import Fingerprint
 from worker.dedupe.judgement import Judgement
@@ -86,6 +89,12 @@ class Card:
     def is_current(self) -> bool:
         """False for what was purged, or has a newer card."""
         return not self.flags & (MOVED | MOVED_ON | PURGED)
+
+
+def generation_now(redis: Redis, seconds: int) -> int:
+    """The number of the current generation by the server's clock; each lasts so many seconds."""
+    now: Any = redis.time()
+    return int(now[0]) // seconds
 
 
 def generation_keys(keys: Keys, generation: int) -> list[str]:
@@ -157,7 +166,7 @@ def read_cards(chunk: bytes) -> Iterator[Card]:
             flags=flags,
             relation=RELATIONS[relation - 1] if relation else None,
             received_at=datetime.fromtimestamp(received, UTC),
-            published_at=_moment(published),
+            published_at=moment_of(published),
             source=source,
         )
 
@@ -176,7 +185,8 @@ def _minutes(moment: datetime | None) -> int:
     return int(moment.timestamp() // 60) + _MINUTES_BEFORE_1970 + 1 if moment else 0
 
 
-def _moment(minutes: int) -> datetime | None:
+def moment_of(minutes: int) -> datetime | None:
+    """The time of publication that a card holds."""
     if not minutes:
         return None
     return datetime.fromtimestamp((minutes - _MINUTES_BEFORE_1970 - 1) * 60, UTC)

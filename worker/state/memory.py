@@ -21,7 +21,7 @@ from worker.config import Settings
 from worker.dedupe.furniture import Furniture
 from worker.dedupe.judgement import THRESHOLDS, Judgement, judge
 from worker.dedupe.records import Candidate
-from worker.dedupe.sketch import SKETCH_BYTES, Sketch, sketch_articles
+from worker.dedupe.sketch import SKETCH_BYTES, Sketch, sketch_articles, source_print
 from worker.errors import StateError
 from worker.model import DedupePolicy, DedupeThreshold, Source
 from worker.state.index import (
@@ -30,6 +30,7 @@ from worker.state.index import (
     evidence_text,
     feature_prints,
     generation_keys,
+    generation_now,
     in_run_candidates,
     read_candidates,
 )
@@ -40,6 +41,8 @@ from worker.state.scripts import Scripts
 
 RUN_ARTICLES = 100
 """Articles per call: long enough to spread the round trip, short enough to hold the server for few milliseconds."""
+FORGOTTEN_CHUNKS = 200
+"""Chunks of cards looked at in one call when a source is forgotten: about a millisecond of the server's time."""
 _NO_SKETCH = Sketch(bytes(SKETCH_BYTES), (), ())
 
 
@@ -146,7 +149,7 @@ class Memory:
 
     def prepare(self, candidates: Sequence[Candidate], rules: Rules) -> Run:
         """Sketch a run of one source's articles, look up what may resemble them, and judge."""
-        generation = int(self._redis.time()[0]) // self._generation_seconds
+        generation = generation_now(self._redis, self._generation_seconds)
         if not rules.enabled:
             nothing: list[list[Found]] = [[] for _ in candidates]
             return Run(candidates, [_NO_SKETCH] * len(candidates), nothing, [None] * len(candidates), generation, 0)
@@ -207,6 +210,26 @@ class Memory:
         if isinstance(answer, list):
             self._count_furniture(run, [verdict.decode() for verdict in answer[3]])
         return answer
+
+    def forget_source(self, source_id: str) -> int:
+        """Take a source's fingerprints out of the memory; how many articles were forgotten.
+
+        They keep their place in their families; what was published stays published. Digests that say where exact
+        copies were seen name no source: they stay until they expire.
+        """
+        forgotten, first, more = 0, 0, 1
+        seconds, print_ = self._generation_seconds, source_print(source_id).to_bytes(4, "big")
+        while more:
+            generation = generation_now(self._redis, seconds)
+            keys = generation_keys(self._keys, generation)
+            arguments = [2 * seconds, generation, seconds, print_, first, FORGOTTEN_CHUNKS]
+            answer = self._scripts.run("forget_source", keys, arguments)
+            if answer == b"generation":
+                first = 0
+                continue
+            forgotten, more, first = forgotten + int(answer[0]), int(answer[1]), first + FORGOTTEN_CHUNKS
+        self._redis.delete(self._keys.furniture(source_id))
+        return forgotten
 
     def remember(self, run: Run, rules: Rules) -> list[list[Any]]:
         """Decide and remember a run without a ledger; remember.lua's row for each article that was settled."""

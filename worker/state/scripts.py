@@ -14,7 +14,7 @@ from worker.state.index import PRELUDE
 
 _INDEX = ("index",)
 _COPIES = ("index", "copies")
-SHARED = {"lookup": _INDEX, "publish": _COPIES, "remember": _COPIES}
+SHARED = {"lookup": _INDEX, "publish": _COPIES, "remember": _COPIES, "family": _COPIES, "forget_source": _COPIES}
 """Which files of shared functions a script needs beside `common.lua`, in order."""
 
 

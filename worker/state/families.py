@@ -1,0 +1,111 @@
+"""Families as the memory knows them: looked at, and corrected by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from redis import Redis
+
+from worker.config import Settings
+from worker.errors import StateError
+from worker.model import Record, Relation, encode
+from worker.state.index import RELATIONS, UNPUBLISHED, WITHDRAWN, generation_keys, generation_now, moment_of
+from worker.state.keys import Keys
+from worker.state.scripts import Scripts
+
+_ATTEMPTS = 3
+"""A generation can end between asking for the time and the script, but not twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One article of a family; a dropped copy has version 0 and the id it would have as a record."""
+
+    record_id: str
+    version: int
+    relation: Relation | None
+    is_head: bool
+    published: bool
+    withdrawn: bool
+    received_at: datetime
+    published_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Articles that tell the same text. `head_id` stands for them; None where no member is published any more."""
+
+    family_id: str
+    head_id: str | None
+    members: tuple[Member, ...]
+
+
+class Families:
+    """The families in the memory of one state server. Ids are hexadecimal record ids."""
+
+    def __init__(self, redis: Redis, settings: Settings) -> None:
+        self._redis = redis
+        self._settings = settings
+        self._keys = Keys(settings.state.namespace)
+        self._scripts = Scripts(redis)
+
+    def show(self, record_id: str) -> Family | None:
+        """The family of a record, or of the record a dropped copy was seen for; None where it is not remembered."""
+        return self._run("show", record_id)
+
+    def split(self, record_id: str, record: Record | None = None) -> Family | None:
+        """Take a member out of its family; the family it is in afterwards (its own).
+
+        A dropped copy stands alone only as a `record`, which is published in the same step; without it nothing changes.
+        """
+        return self._run("split", record_id, record=record)
+
+    def merge(self, record_id: str, other_id: str) -> Family | None:
+        """The other's family joins the first's, and has its head; None where one of them is not remembered."""
+        return self._run("merge", record_id, other_id)
+
+    def _run(
+        self,
+        operation: Literal["show", "split", "merge"],
+        record_id: str,
+        other_id: str = "",
+        record: Record | None = None,
+    ) -> Family | None:
+        try:
+            ids = bytes.fromhex(record_id), bytes.fromhex(other_id)
+        except ValueError:
+            return None
+        seconds = self._settings.memory.remember_days * 86_400
+        for _ in range(_ATTEMPTS):
+            generation = generation_now(self._redis, seconds)
+            keys = [*generation_keys(self._keys, generation), self._keys.stream]
+            published = encode(record) if record else b""
+            arguments = [2 * seconds, generation, seconds, operation, *ids, published]
+            answer = self._scripts.run("family", keys, arguments)
+            if answer != b"generation":
+                return None if answer is None else _family(answer)
+        raise StateError("the memory's generation changed again and again; is the server's clock right?")
+
+
+def _family(answer: Sequence[Any]) -> Family:
+    family_id, head_id, *rows = answer
+    return Family(
+        family_id=family_id.hex(), head_id=head_id.hex() or None, members=tuple(_member(row, head_id) for row in rows)
+    )
+
+
+def _member(row: Sequence[Any], head_id: bytes) -> Member:
+    record_id, version, flags, relation, received, published = row
+    return Member(
+        record_id=record_id.hex(),
+        version=version,
+        relation=RELATIONS[relation - 1] if relation else None,
+        is_head=record_id == head_id,
+        published=not flags & UNPUBLISHED,
+        withdrawn=bool(flags & WITHDRAWN),
+        received_at=datetime.fromtimestamp(received, UTC),
+        published_at=moment_of(published),
+    )

@@ -1,0 +1,98 @@
+-- Show or correct the family of a record. KEYS: the memory's ten (copies.lua), stream
+-- ARGV: memory_ttl generation generation_seconds operation (show, split or merge) id other_id record (or '')
+-- Answer: 'generation' (memory moved on), nil (not remembered), or
+-- {family id, head id or '', {id, version, flags, relation, received, published}*}, ids raw
+local operation, id, other, record = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+if math.floor(now_seconds() / ARGV[3]) ~= tonumber(ARGV[2]) then return 'generation' end
+open_memory(1, 0, 'drop', '')
+local current, before, no_features = memory.current, memory.before, read_features('')
+
+-- The family's root in the current generation, with all members brought there.
+local function gather(record_id)
+  local found = find_digest(string.sub(record_id, 1, 8))
+  if not found then return nil end
+  local root = root_of(bring(found[1], found[2], no_features))
+  local old_root = before.begin > 0 and before.find_digest(string.sub(current.card(root).id, 1, 8))
+  if old_root and old_root < COPY then
+    local left = {}
+    each_member(before, old_root, function(ticket) left[#left + 1] = ticket end)
+    for _, ticket in ipairs(left) do bring(before, ticket, no_features) end
+  end
+  return root
+end
+
+local function members_of(root)
+  local members = {}
+  each_member(current, root, function(ticket, card) members[#members + 1] = {ticket, card} end)
+  return members
+end
+
+-- Chain cards behind a root in the order given; each belongs to it from now on.
+local function chain(root, members)
+  local before_it = root
+  for _, member in ipairs(members) do
+    local ticket, card = member[1], member[2]
+    if ticket ~= root then
+      if has(card.flags, ROOT) then card.flags = card.flags - ROOT end
+      card.owner, current.card(before_it).following, before_it = root, ticket, ticket
+    end
+  end
+  current.card(before_it).following = NONE
+  current.write(root, current.card(root))
+  for _, member in ipairs(members) do current.write(member[1], member[2]) end
+end
+
+local function make_root(ticket, head)
+  local card = current.card(ticket)
+  if not has(card.flags, ROOT) then card.flags = card.flags + ROOT end
+  card.owner, card.relation = head, 0
+end
+
+-- The member stands alone; the others keep together, under another root where it was theirs.
+local function split(root)
+  local alone, others = nil, {}
+  for _, member in ipairs(members_of(root)) do
+    if member[2].id == id then alone = member else others[#others + 1] = member end
+  end
+  if not alone or #others == 0 then return root end
+  local ticket, card = alone[1], alone[2]
+  if ticket == root then
+    make_root(others[#others][1], NONE)
+    root = others[#others][1]
+  end
+  chain(root, others)
+  if has(card.flags, UNPUBLISHED) then
+    if record == '' then return root end
+    card.flags, card.version = card.flags - UNPUBLISHED, 1
+    redis.call('XADD', KEYS[11], '*', 'event', 'create', 'id', hex(id), 'version', 1, 'record', record)
+    current.put_digest(string.sub(id, 1, 8), ticket)
+  end
+  make_root(ticket, ticket)
+  chain(ticket, {})
+  promote(root)
+  return ticket
+end
+
+local function merge(root)
+  local joining = gather(other)
+  if not joining or joining == root then return joining and root end
+  local members = members_of(root)
+  for _, member in ipairs(members_of(joining)) do members[#members + 1] = member end
+  chain(root, members)
+  if not head_of(root, current.card(root)) then promote(root) end
+  return root
+end
+
+local root = gather(id)
+if root and operation == 'split' then root = split(root) end
+if root and operation == 'merge' then root = merge(root) end
+if not root then return nil end
+local _, head = head_of(root, current.card(root))
+local answer = {current.card(root).id, head and head.id or ''}
+for _, member in ipairs(members_of(root)) do
+  local card = member[2]
+  answer[#answer + 1] = {card.id, card.version, card.flags, card.relation, card.received, card.published}
+end
+before.flush()
+current.flush(ARGV[1])
+return answer
