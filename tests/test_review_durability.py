@@ -51,7 +51,7 @@ class Forgetful:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[Forgetful]:
-    settings = settings_for(tmp_path, {"COPYDESK_STATE_DURABILITY": "fsync", "COPYDESK_INBOX_STABLE_SECONDS": "0"})
+    settings = settings_for(tmp_path, {"COPYDESK_STATE_DURABILITY": "always", "COPYDESK_INBOX_STABLE_SECONDS": "0"})
     with EmbeddedServer(settings.data) as server, open_office(embedded_url(settings.data), settings) as office:
         yield Forgetful(server, office)
 

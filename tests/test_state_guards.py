@@ -19,7 +19,7 @@ from worker.model import Source
 from worker.operate.doctor import examine
 from worker.state.connection import connect
 from worker.state.durability import wait_until_durable
-from worker.state.preflight import inspect_server, require_safe
+from worker.state.preflight import confirms_too_soon, inspect_server, require_safe
 from worker.state.pressure import Pressure
 from worker.state.server import EmbeddedServer, embedded_url
 
@@ -111,7 +111,7 @@ def test_a_paused_pull_takes_nothing_and_goes_on_alone(office: Office, tmp_path:
 
 def test_the_embedded_server_is_safe(own: Redis) -> None:
     require_safe(own)
-    assert [finding.problem for finding in inspect_server(own)] == [None] * 4
+    assert [finding.problem for finding in inspect_server(own)] == [None] * 5
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
@@ -128,6 +128,24 @@ def test_a_server_without_a_file_is_refused_unless_one_says_so(own: Redis) -> No
     with pytest.raises(PreflightError, match="CONFIG SET appendonly yes"):
         require_safe(own)
     require_safe(own, "none")
+
+
+def test_a_server_that_answers_before_its_disk_is_refused_with_the_remedy(own: Redis) -> None:
+    own.config_set("appendfsync", "everysec")
+    with pytest.raises(PreflightError, match="CONFIG SET appendfsync always"):
+        require_safe(own)
+    require_safe(own, "none")
+
+
+def test_waiting_for_the_fsync_of_every_second_needs_a_server_that_waits(own: Redis) -> None:
+    own.config_set("appendfsync", "everysec")
+    if confirms_too_soon(own):
+        with pytest.raises(PreflightError, match="does not wait for the disk"):
+            require_safe(own, "everysec")
+    else:
+        require_safe(own, "everysec")
+    own.config_set("appendfsync", "always")
+    require_safe(own, "everysec")
 
 
 def test_all_that_is_wrong_is_said_at_once(own: Redis) -> None:
@@ -162,7 +180,7 @@ def test_a_server_that_is_not_there_is_a_state_error(tmp_path: Path) -> None:
 
 def test_waiting_for_the_disk_answers_when_it_is_there(own: Redis) -> None:
     own.set("x", 1)
-    wait_until_durable(own, "{copydesk}:events", "fsync")
+    wait_until_durable(own, "{copydesk}:events", "always")
     assert own.hget("{copydesk}:events", "durable_waits") == b"1"
     wait_until_durable(own, "{copydesk}:events", "none")
     assert own.hget("{copydesk}:events", "durable_waits") == b"1"

@@ -41,7 +41,7 @@ class State(_Section, frozen=True, kw_only=True):
     redis_url: str = ""
     broker_url: str = ""
     namespace: str = "copydesk"
-    durability: Literal["fsync", "none"] = "fsync"
+    durability: Literal["always", "everysec", "none"] = "always"
     socket_timeout_seconds: float = 60.0
 
 

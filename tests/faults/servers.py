@@ -18,7 +18,7 @@ from tests.support import wait_until
 OPTIONS = {
     "bind": "127.0.0.1",
     "appendonly": "yes",
-    "appendfsync": "everysec",
+    "appendfsync": "always",
     "maxmemory-policy": "noeviction",
     "save": "",
     "daemonize": "no",

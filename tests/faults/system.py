@@ -41,6 +41,7 @@ class System:
         url: str | None = None,
         settings: Mapping[str, Mapping[str, object]] | None = None,
         environment: Mapping[str, str] | None = None,
+        claim: bool = True,
         seed: int = 1,
     ) -> None:
         self.directory = directory
@@ -56,7 +57,7 @@ class System:
         self.inbox.mkdir()
         (config / "worker.toml").write_text(_toml(settings or {}, {"state": {"redis_url": url}} if url else {}))
         (config / "sources.toml").write_text(
-            f'[[source]]\nid = "{SOURCE}"\nkind = "directory"\npath = "../inbox"\nclaim = true\n'
+            f'[[source]]\nid = "{SOURCE}"\nkind = "directory"\npath = "../inbox"\nclaim = {str(claim).lower()}\n'
         )
         self.options = ["--data", str(self.data), "--config", str(config)]
 

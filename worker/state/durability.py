@@ -1,8 +1,13 @@
 """Nothing leaves the house before it is on disk.
 
 The append-only file is a prefix of history: when its tail is lost, the ledger goes back to an earlier state
-that is whole. So it is enough to wait for the fsync at the two doors: before a source is acknowledged (a
+that is whole. So it is enough to be sure of the disk at the two doors: before a source is acknowledged (a
 file moved to `done/`), and before the sink commits what it read from the queue.
+
+- `always`: the server has `appendfsync always`, so that whatever it has answered is on disk.
+- `everysec`: it has `appendfsync everysec`, and WAITAOF waits for the fsync. Only for servers whose WAITAOF does
+  (see `preflight`): Redis 7.4 and Valkey up to 9.1 at least answer at once (redis/redis#13793).
+- `none`: the last second may be lost.
 
 A server that was killed and started again would confirm what it has forgotten. So who waits names the run of the
 server it wrote to or read from, and waits in vain where that run has ended.
@@ -20,10 +25,10 @@ WAIT_MILLISECONDS = 10_000
 """Longest wait for one fsync; `everysec` needs about one second."""
 
 
-Durability = Literal["fsync", "none"]
+Durability = Literal["always", "everysec", "none"]
 
 
-def run_id(redis: Redis, mode: Durability = "fsync") -> str:
+def run_id(redis: Redis, mode: Durability = "always") -> str:
     """The name of the server's present run, to be asked for before the first write or read; empty for `none`."""
     if mode == "none":
         return ""
@@ -39,12 +44,14 @@ def wait_until_durable(redis: Redis, events_key: str, mode: Durability, since: s
     """
     if mode == "none":
         return
-    # WAITAOF counts from this connection's last write: an empty write puts everything before it.
+    # Under `always` the answer to this write says that all before it is on disk. WAITAOF counts from this
+    # connection's last write: here it puts everything before it.
     with redis.pipeline(transaction=False) as pipe:
         pipe.hincrby(events_key, "durable_waits", 1)
-        pipe.waitaof(1, 0, WAIT_MILLISECONDS)
-        local = pipe.execute()[1][0]
-    if local < 1:
+        if mode == "everysec":
+            pipe.waitaof(1, 0, WAIT_MILLISECONDS)
+        answers = pipe.execute()
+    if mode == "everysec" and answers[1][0] < 1:
         raise StateError(f"the server did not write to disk within {WAIT_MILLISECONDS / 1000:.0f} s")
     if since and run_id(redis) != since:
         raise StateError("the state server was started again meanwhile, and may have lost what it had not yet on disk")

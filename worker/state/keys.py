@@ -52,6 +52,7 @@ EXPIRING = {
     "earlier:<generation>": "hash; record id -> digests of its earlier texts (twice the memory's window)",
     "furniture:<source>": "string; paragraphs a source prints again and again (twice the memory's window)",
     "received:<batch>": "string; this batch was received, and settled perhaps (15 minutes: a repeated receive is none)",
+    "probe": "string; written to see whether the server waits for its disk (a minute)",
     "receipts:<day>": "hash; digest of an origin -> its verdict (memory.receipt_days)",
 }
 

