@@ -22,6 +22,9 @@ _AUTHOR_WORD = re.compile(
     r"skribent|forfatter)(?:$|[\W_\d])",
     re.IGNORECASE,
 )
+_AUTHOR_HINT = re.compile(r"[Aa]ut|[Bb]y-?[Ll]ine|[Ww]riter|vcard|AUT|yazar|penulis|skribent|forfatter")
+"""A quick look at what the next pattern can match, for the many elements that name no author."""
+_DIGIT = re.compile(r"\d")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _ELSEWHERE = re.compile(
     r"comment|kommentar|related|recommend|teaser|promo|sidebar|footer|card|widget|nav|menu|share|social|avatar|image|photo|bio\b|"
@@ -150,10 +153,9 @@ def _look(tree: lxml.html.HtmlElement) -> tuple[Elements, Elements, Elements, li
                 profiles, saying, dated, below = [], [], [], True
             continue
         get = element.get
-        marks = f"{get('class') or ''} {get('id') or ''} {get('data-testid') or ''}"
-        if len(marks) > 2 and element.tag in _MARKED_TAGS and len(named) < _MOST_ELEMENTS:
-            marks = _CAMEL.sub("-", marks).replace("__", "-")
-            if _AUTHOR_WORD.search(marks) and not _ELSEWHERE.search(marks):
+        if element.tag in _MARKED_TAGS and len(named) < _MOST_ELEMENTS:
+            marks = f"{get('class') or ''} {get('id') or ''} {get('data-testid') or ''}"
+            if _AUTHOR_HINT.search(marks) and _names_author(marks):
                 named.append(element)
         if element.tag == "a" and len(profiles) < _MOST_ELEMENTS and _AUTHOR_PAGE.search(get("href") or ""):
             profiles.append(element)
@@ -162,16 +164,25 @@ def _look(tree: lxml.html.HtmlElement) -> tuple[Elements, Elements, Elements, li
             continue
         if len(saying) < _MOST_ELEMENTS and _SAYS_BY.match(text):
             saying.append(element.getparent() if _LABEL.fullmatch(text.strip()) and not len(element) else element)
-        elif not dated and below and (found := _DATED.match(_with_rest(element, text))):
-            name = clean_line(found["name"] or found["after"])
-            dated += [name] if _looks_like_name(name) and not _is_elsewhere(element) else []
+        elif below and not dated and (_DIGIT.search(text) or text.rstrip().endswith("|")):
+            dated = _names_with_date(element, text)
     return named, profiles, saying, dated
 
 
-def _with_rest(element: lxml.html.HtmlElement, text: str) -> str:
-    """A text that ends in a bar, with what follows it in the parent."""
+def _names_author(marks: str) -> bool:
+    """Whether class, id and test id say that an element is a byline."""
+    marks = _CAMEL.sub("-", marks).replace("__", "-")
+    return bool(_AUTHOR_WORD.search(marks)) and not _ELSEWHERE.search(marks)
+
+
+def _names_with_date(element: lxml.html.HtmlElement, text: str) -> list[str]:
+    """The name of a line that is a name and a date; a text that ends in a bar goes on in its parent."""
     around = element.getparent()
-    return clean_line(_lines_of(around)) if around is not None and text.rstrip().endswith("|") else text
+    if around is not None and text.rstrip().endswith("|"):
+        text = clean_line(_lines_of(around))
+    found = _DATED.match(text)
+    name = clean_line(found["name"] or found["after"]) if found else ""
+    return [name] if _looks_like_name(name) and not _is_elsewhere(element) else []
 
 
 def _leads_to_name(link: lxml.html.HtmlElement) -> bool:

@@ -70,9 +70,10 @@ def read_headings(tree: lxml.html.HtmlElement) -> list[Heading]:
     for element in tree.iter(*_HEADINGS):
         whole = clean_line(element_text(element))
         text = _without_kicker_element(element, whole)
-        if 2 <= len(text) <= _LONGEST and not _leads_home(element):
+        if 2 <= len(text) <= _LONGEST and not _leads_home(element, whole):
             named = f"{element.get('class', '')} {element.get('itemprop', '')}"
-            parts = tuple(filter(None, map(clean_line, islice(element.itertext(), _MOST_PARTS))))
+            texts = islice(element.itertext(), _MOST_PARTS) if len(element) else ()
+            parts = tuple(filter(None, map(clean_line, texts)))
             found.append(Heading(int(element.tag[1]), text, bool(_TITLE_CLASS.search(named)), whole, parts))
         if len(found) == _MOST_HEADINGS:
             break
@@ -260,12 +261,12 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-def _leads_home(element: lxml.html.HtmlElement) -> bool:
+def _leads_home(element: lxml.html.HtmlElement, whole: str) -> bool:
     """Whether a heading is a link to the site's first page: then it is the site's name."""
     links = [*element.iter("a"), *islice(element.iterancestors("a"), 1)]
-    if len(links) != 1 or clean_line(element_text(links[0])) != clean_line(element_text(element)):
+    if len(links) != 1 or not _HOME.fullmatch(links[0].get("href", "").strip()):
         return False
-    return bool(_HOME.fullmatch(links[0].get("href", "").strip()))
+    return clean_line(element_text(links[0])) == whole
 
 
 def _without_kicker_element(element: lxml.html.HtmlElement, whole: str) -> str:
