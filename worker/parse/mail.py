@@ -116,18 +116,19 @@ def part_text(part: Message) -> str:
 def _read(message: Message, texts: list[Message], pages: list[Message], draft: Draft) -> Article:
     text = _joined(texts)
     markup = max(map(part_text, pages), key=len, default="")
+    shown = html_to_text(markup) if markup else ""
     subject, forwarded = split_subject(header(message, "subject"))
-    if text and (not markup or _says_as_much(text, markup)):
+    if text and (not markup or _says_as_much(text, shown)):
         inner = _inner(text, forwarded=forwarded)
         _set_facts(draft, message, subject, inner)
         _set_online(draft, markup)
         return _read_text(inner.text if inner else text, draft)
     if not markup:
         raise Rejected("no_article", "a mail without text")
-    inner = _inner(html_to_text(markup), forwarded=forwarded)
+    inner = _inner(shown, forwarded=forwarded)
     _set_facts(draft, message, subject, inner)
     _set_online(draft, markup)
-    return _read_text(inner.text, draft) if inner else _read_markup(markup, draft)
+    return _read_text(inner.text, draft) if inner else _read_markup(markup, without_frame(shown), draft)
 
 
 def _joined(texts: list[Message]) -> str:
@@ -146,10 +147,11 @@ def _plain(part: Message) -> str:
     return text
 
 
-def _says_as_much(text: str, markup: str) -> bool:
-    words = len(_WORD.findall(_LINK.sub(" ", text)))
-    links = len(_LINK.findall(text))
-    return words >= _AS_MUCH * len(_WORD.findall(html_to_text(markup))) and links <= max(3, words * _LINKS_PER_WORD)
+def _says_as_much(text: str, shown: str) -> bool:
+    """Whether the text of a mail can stand for its page, which shows so much text."""
+    without_links, links = _LINK.subn(" ", text)
+    words = len(_WORD.findall(without_links))
+    return links <= max(3, words * _LINKS_PER_WORD) and words >= _AS_MUCH * len(_WORD.findall(shown))
 
 
 def _inner(text: str, *, forwarded: bool) -> Forwarded | None:
@@ -194,8 +196,8 @@ def _read_text(text: str, draft: Draft) -> Article:
     return read_body(body, draft, "mail") if "headline" in draft.fields else read_text(body, draft)
 
 
-def _read_markup(markup: str, draft: Draft) -> Article:
-    whole = without_frame(html_to_text(markup))
+def _read_markup(markup: str, whole: str, draft: Draft) -> Article:
+    """The page of a mail; `whole` is all its text, which is taken where an extractor of pages finds little of it."""
     if not whole.strip():
         raise Rejected("no_article", "a mail without text")
     known = dict(draft.fields), dict(draft.provenance)
