@@ -23,6 +23,7 @@ import argparse
 import gzip
 import json
 import sys
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -124,25 +125,27 @@ class Rows:
 
     def __init__(self, pages: Sequence[Page], rows_of: Callable[[Page], list[dict[str, float]]]) -> None:
         columns: dict[str, int] = {BIAS: 0}
-        cells: list[tuple[int, int, float]] = []
-        labels: list[bool] = []
-        weights: list[float] = []
+        rows, places, values = array("l"), array("l"), array("d")
+        labels, weights = array("d"), array("d")
         for page in pages:
             sizes = [
                 words**0.5 if evidence else 0.0 for words, evidence in zip(page.place.words, page.rows, strict=True)
             ]
             unit = 100 / (sum(sizes) or 1.0)
             for evidence, label, size in zip(rows_of(page), page.labels, sizes, strict=True):
-                if evidence:
-                    cells += [(len(labels), columns.setdefault(n, len(columns)), v) for n, v in evidence.items() if v]
-                    labels.append(label)
-                    weights.append(size * unit)
+                if not evidence:
+                    continue
+                for name, value in evidence.items():
+                    rows.append(len(labels))
+                    places.append(columns.setdefault(name, len(columns)))
+                    values.append(value)
+                labels.append(label)
+                weights.append(size * unit)
         self.names = list(columns)
         self.matrix: Matrix = np.zeros((len(labels), len(columns)))
-        rows, places, values = zip(*cells, strict=True)
-        self.matrix[rows, places] = values
+        self.matrix[np.array(rows), np.array(places)] = np.array(values)
         self.matrix[:, 0] = 1.0
-        self.labels = np.array(labels, dtype=float)
+        self.labels = np.array(labels)
         self.weights = np.array(weights)
 
     def fit(self) -> Table:

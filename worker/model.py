@@ -77,12 +77,15 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Http(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the HTTP exchange said about a document."""
+    """What the HTTP exchange said about a document; `robots` is its X-Robots-Tag header."""
 
     url: str
     status: int
     etag: str | None = None
     last_modified: str | None = None
+    robots: str | None = None
+    tdm_reservation: str | None = None
+    tdm_policy: str | None = None
 
 
 class Burial(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

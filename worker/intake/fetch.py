@@ -91,6 +91,9 @@ def document_of_answer(source: Source, answer: FetchAnswer, now: datetime) -> Do
             status=answer.status,
             etag=answer.header("etag") or None,
             last_modified=answer.header("last-modified") or None,
+            robots=answer.header("x-robots-tag") or None,
+            tdm_reservation=answer.header("tdm-reservation") or None,
+            tdm_policy=answer.header("tdm-policy") or None,
         ),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 import lxml.html
 from htmldate import find_date
@@ -20,7 +21,10 @@ from worker.parse.draft import Draft
 from worker.parse.html_authors import set_authors
 from worker.parse.html_body import find_body
 from worker.parse.html_headline import Heading, read_headings
+from worker.parse.html_media import set_media
 from worker.parse.html_metadata import Metadata, headline_of, read_metadata
+from worker.parse.rights import rights_in_headers, rights_in_page, set_rights
+from worker.parse.subjects import subjects_in_node, subjects_in_terms
 
 MAX_CHARACTERS = 8_000_000
 """Characters of a page: above this trafilatura needs minutes; the largest real articles are near 4 MB."""
@@ -51,6 +55,8 @@ _UPDATED = (
     "last-modified",
     "dcterms.modified",
 )
+_TERMS = re.compile(r"iptc|subject|keyword|tag|topic|category|section")
+"""In names of meta elements that may hold coded subjects."""
 _DISAGREEMENT = 0.6
 """Mean overlap of words with other extractors below which the body is doubtful."""
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -80,6 +86,9 @@ def read_page(markup: str, draft: Draft) -> Article:
     tree = page_tree(markup)
     found = read_metadata(tree)
     _set_facts(draft, found, read_headings(tree))
+    base = draft.fields.get("url")
+    set_rights(draft, chain(rights_in_page(tree, found, base), rights_in_headers(draft.document.http)))
+    set_media(draft, tree, base)
     set_authors(draft, tree, found)
     _set_visible_date(draft, tree)
     method = _set_body(draft, tree, markup, found)
@@ -121,6 +130,12 @@ def _set_facts(draft: Draft, found: Metadata, headings: list[Heading]) -> None:
     for node in found.articles[:3]:
         json_ld.read_facts(node, draft)
     _set_meta_facts(draft, found)
+    subjects = (subject for node in found.articles[:3] for subject in subjects_in_node(node))
+    if not draft.set("subjects", tuple(dict.fromkeys(subjects)), "json-ld"):
+        coded = subjects_in_terms(
+            value for name, values in found.meta.items() if _TERMS.search(name) for value in values
+        )
+        draft.set("subjects", tuple(dict.fromkeys(coded)), "meta")
 
 
 def _json_ld_link(found: Metadata) -> str | None:

@@ -16,6 +16,8 @@ from worker.parse import json_ld
 from worker.parse.draft import Draft
 from worker.parse.field_map import USUAL_NAMES, apply_fields, name_paths
 from worker.parse.refusals import refusal
+from worker.parse.rights import rights_in_node, set_rights
+from worker.parse.subjects import subjects_in_node
 from worker.parse.wire.json_wire import find_wire, read_wire
 
 _KEYS = {field: tuple(name.replace("_", "") for name in names) for field, names in USUAL_NAMES.items()}
@@ -159,6 +161,8 @@ def _set_body(node: dict[str, Any], draft: Draft) -> None:
 def _from_json_ld(node: dict[str, Any], draft: Draft) -> Article:
     json_ld.read_facts(node, draft)
     draft.set_link("url", json_ld.link_of(node), "json-ld")
+    draft.set("subjects", tuple(dict.fromkeys(subjects_in_node(node))), "json-ld")
+    set_rights(draft, rights_in_node(node))
     draft.set_text("body_text", json_ld.body_of(node), "json-ld")
     return draft.finish("json", "json-ld")
 

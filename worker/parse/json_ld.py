@@ -146,9 +146,11 @@ def read_facts(node: dict[str, Any], draft: Draft, origin: str = "json-ld") -> N
     draft.set_text("source_name", next(iter(outlets), None), origin)
     draft.set_terms("sections", _terms(node.get("articleSection")), origin)
     draft.set_terms("keywords", _terms(node.get("keywords")), origin)
-    draft.set("is_accessible_for_free", _boolean(node.get("isAccessibleForFree")), origin)
+    draft.set("is_accessible_for_free", _is_free(node), origin)
     draft.set("media", tuple(_images(node.get("image")))[:20], origin)
     draft.declared_language = draft.declared_language or _language(node.get("inLanguage"))
+    if node.get("correction"):
+        draft.warn("correction")
 
 
 def body_of(node: dict[str, Any]) -> str | None:
@@ -238,10 +240,21 @@ def _boolean(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
+def _is_free(node: dict[str, Any]) -> bool | None:
+    """What the node says of itself, or a part of it that must be paid for (schema.org, hasPart with a cssSelector)."""
+    said = _boolean(node.get("isAccessibleForFree"))
+    parts = node.get("hasPart")
+    parts = parts[:20] if isinstance(parts, list) else [parts]
+    paid = any(isinstance(part, dict) and _boolean(part.get("isAccessibleForFree")) is False for part in parts)
+    return False if said is None and paid else said
+
+
 def _images(value: Any) -> Iterator[Media]:
     for item in value if isinstance(value, list) else [value]:
         node = item if isinstance(item, dict) else {"url": item}
         url = _text(node.get("url")) or _text(node.get("contentUrl"))
         if url and url.startswith(("http://", "https://")):
-            credit = next(iter(names_of(node.get("creditText") or node.get("author"))), None)
+            credit = next(
+                iter(names_of(node.get("creditText") or node.get("author") or node.get("copyrightHolder"))), None
+            )
             yield Media(url=url, type="image", caption=plain(node.get("caption")), credit=credit)

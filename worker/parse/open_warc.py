@@ -89,10 +89,21 @@ def _part(document: Document, record: ArcWarcRecord, budget: Budget) -> Part | N
         member_of(document, url),
         media_type=media_type,
         encoding_declared=charset,
-        http=Http(url=url, status=status),
+        http=Http(
+            url=url,
+            status=status,
+            robots=_header(headers, "X-Robots-Tag"),
+            tdm_reservation=_header(headers, "tdm-reservation"),
+            tdm_policy=_header(headers, "tdm-policy"),
+        ),
     )
     member = msgspec.structs.replace(member, member=url if document.member is None else f"{document.member}/{url}")
     return Part(member, _pieces(record, budget))
+
+
+def _header(headers: Any, name: str) -> str | None:
+    value: str | None = headers.get_header(name) if headers is not None else None
+    return value
 
 
 def _pieces(record: ArcWarcRecord, budget: Budget) -> Iterator[bytes]:
