@@ -92,7 +92,9 @@ def compare(one: npt.NDArray[np.void], other: npt.NDArray[np.void]) -> F64:
         ratio,
         np.log2(np.maximum(shorter, 1.0)),
     ]
-    return np.stack(columns, axis=1)
+    # Rounded, so that the same share computed in two ways answers a question alike.
+    features: F64 = np.round(np.stack(columns, axis=1), 4)
+    return features
 
 
 def hours_apart(one: npt.NDArray[np.void], other: npt.NDArray[np.void]) -> F64:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from worker.dedupe.codepoints import F64, Bools
 from worker.dedupe.comparing import FEATURES, compare, hours_apart
+from worker.dedupe.model import forest
 from worker.dedupe.sketch import Sketch, unpack
 from worker.model import Relation
 
@@ -31,9 +32,9 @@ class Thresholds:
 
 
 THRESHOLDS = {
-    "strict": Thresholds(copy=0.9, revision=0.6),
-    "balanced": Thresholds(copy=0.8, revision=0.5),
-    "loose": Thresholds(copy=0.6, revision=0.4),
+    "strict": Thresholds(copy=0.8, revision=0.6),
+    "balanced": Thresholds(copy=0.6, revision=0.5),
+    "loose": Thresholds(copy=0.4, revision=0.4),
 }
 
 
@@ -62,20 +63,9 @@ def judge(
     packed = [one for at, some in enumerate(candidates) if sketches[at].features for one in some]
     mine, theirs = unpack([sketch.packed for sketch in sketches])[owners], unpack(packed)
     features = compare(mine, theirs)
-    scores = score(features)
+    scores = forest(FEATURES).score(features)
     revisions = _revisions(mine, theirs, features, thresholds)
     return _best(len(sketches), np.array(owners), features, scores, revisions, thresholds)
-
-
-def score(features: F64) -> F64:
-    """How surely the two texts are the same, 0 to 1."""
-    column = {name: features[:, at] for name, at in _COLUMN.items()}
-    contained = np.fmax(column["containment"], np.where(column["shorter"] < 7, column["lead_containment"], 0.0))
-    value = contained
-    value = np.where(column["numbers_missing_count"] > np.where(contained > 0.93, 1, 0), value * 0.5, value)
-    value = np.where((column["names_missing"] > 0.3) & (column["names_missing_count"] > 2), value * 0.6, value)
-    scores: F64 = np.clip(np.nan_to_num(value), 0.0, 1.0)
-    return scores
 
 
 def _revisions(
