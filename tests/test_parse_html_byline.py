@@ -80,6 +80,7 @@ BYLINE = '<p class="byline">By Tom Lee</p>'
         (ld('{"@type": "Person", "name": "Valley Post"}'), BYLINE, ["Tom Lee"]),
         (ld('{"@type": "Person", "name": "Valley Post"}'), "", []),
         ("<meta name='author' content='Ann Roe'>", BYLINE, ["Tom Lee"]),
+        ("<meta name='author' content='Valley Post - Eva Lenz'>", "", ["Eva Lenz"]),
         ("<meta name='author' content='Ann Roe'>", "", ["Ann Roe"]),
         ("<meta name='cXenseParse:author' content='Eva Lenz'>", BYLINE, ["Eva Lenz"]),
         (

@@ -101,7 +101,7 @@ _NO_NAME_WORD = re.compile(
     r"\b(?:staff|redaktion|rédaction|redacción|redazione|redação|editors?|editorial|newsroom|news desk|desk|team|"
     r"admin|webmaster|correspondents?|reporters?|writers?|contributors?|journalist|services?|agency|agentur|"
     r"bureau chief|columnist|reporter|guest|press release|news|online|tv|magazine|view|archive|rss|feed|"
-    r"profile|quelle|datum|written|publiziert|jobs|login|share|follow|folgen|teilen|print|spotlight|read|"
+    r"profile|quelle|datum|written|publiziert|jobs|login|reviewers?|sponsored|gesponserte|share|follow|folgen|teilen|print|spotlight|read|"
     r"manager|director|founder|co-founder|ceo|cto|cfo|officer|president|specialist|coordinator|consultant|"
     r"analyst|producer|photographer|fotos?|photos?|marketing|university|college|institute|department|"
     r"foundation|association|company|inc|llc|gmbh|ltd|chefredakteur(?:in)?|redakteur(?:in)?|autor(?:in)?)\b",

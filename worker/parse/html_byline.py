@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from urllib.parse import unquote
 
 import lxml.html
@@ -24,6 +25,7 @@ _AUTHOR_WORD = re.compile(
 )
 _AUTHOR_HINT = re.compile(r"[Aa]ut|[Bb]y-?[Ll]ine|[Ww]riter|vcard|AUT|yazar|penulis|skribent|forfatter")
 """A quick look at what the next pattern can match, for the many elements that name no author."""
+_OUTLET_CUT = re.compile(r"\s+[-–—|/]\s+")
 _DIGIT = re.compile(r"\d")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _ELSEWHERE = re.compile(
@@ -42,7 +44,7 @@ _PROFILE = re.compile(
 )
 _LABEL = re.compile(
     r"(?:by|written by|reported by|posted by|published by|words(?: by)?|story by|text(?: by| von)?|authors?|"
-    r"about the authors?|von|verfasst von|geschrieben von|erstellt von|veröffentlicht von|autor(?:in|en|es|a)?|par|"
+    r"about the authors?|vo[nm]|verfasst von|geschrieben von|erstellt von|veröffentlicht von|autor(?:in|en|es|a)?|par|"
     r"écrit par|publié par|auteurs?|por|escrito por|publicado por|di|scritto da|da|a cura di|autore|door|"
     r"geschreven door|af|av|skrevet av|tekst|от|автор|yazan|oleh|penulis|投稿者|著者|作者|文)"
     r"(?:\s*[:：]\s*|\s+|$|(?-i:(?<=y|n|r)(?=[A-ZÀ-Þ])))",
@@ -81,7 +83,8 @@ _TAIL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _BEFORE = re.compile(
-    r"^(?:about the authors?|view all posts by|see all (?:articles|posts) by|(?:zeige )?alle (?:beiträge|artikel) von|"
+    r"^(?:about(?: the authors?)?|über|view all posts by|see all (?:articles|posts) by|"
+    r"(?:zeige )?alle (?:beiträge|artikel) von|"
     r"read more about|more (?:from|by)|posts? by|articles? by|insights from|author posted by)\s*:?\s*",
     re.IGNORECASE,
 )
@@ -93,6 +96,8 @@ Elements = list[lxml.html.HtmlElement]
 
 _LONGEST = 160
 _MOST_ELEMENTS = 12
+_NEAR = 5
+"""An element and how many of its ancestors are looked at."""
 _MOST_LINES = 6
 _MOST_WORDS = 5
 _MARKUP = ("//*[@itemprop='author']", "//a[contains(concat(' ', @rel, ' '), ' author ')]")
@@ -112,7 +117,16 @@ def without_sites(names: Iterable[str], sites: Iterable[str]) -> list[str]:
     """Names that are not the site's own (`Valley Post`, `valleypost.example`)."""
     known = {_key(site) for site in sites if len(_key(site)) > 1}
     hosts = {key.partition(".")[0] for key in map(str.casefold, sites) if "." in key}
-    return [name for name in names if _key(name) not in known | hosts and not _names_site(name, known)]
+    own = known | hosts
+    people = (_without_outlet(name, own) for name in names)
+    return [name for name in people if _key(name) not in own and not _names_site(name, known)]
+
+
+def _without_outlet(name: str, own: set[str]) -> str:
+    """`Ann Roe - Valley Post` -> `Ann Roe`."""
+    parts = _OUTLET_CUT.split(name)
+    kept = [part for part in parts if _key(part) not in own]
+    return kept[0] if len(parts) > 1 and len(kept) == 1 else name
 
 
 def visible_names(tree: lxml.html.HtmlElement) -> Iterator[list[str]]:
@@ -296,13 +310,13 @@ def _could_be_name(name: str) -> bool:
 
 
 def _is_elsewhere(element: lxml.html.HtmlElement) -> bool:
-    """Whether the element stands in comments, teasers or other texts' places."""
-    around = [element, *element.iterancestors()][:5]
-    return any(
-        _OTHER_TEXTS.search(f"{e.get('class', '')} {e.get('id', '')}")
-        or e.tag in ("aside", "footer", "nav", "figure", "figcaption")
-        for e in around
-    )
+    """Whether the element stands in comments, teasers or other texts' places; what holds an article says nothing."""
+    for around in islice(chain([element], element.iterancestors()), _NEAR):
+        if around.tag in _OTHER_PLACES or _OTHER_TEXTS.search(f"{around.get('class', '')} {around.get('id', '')}"):
+            return True
+        if around.tag in ("article", "main"):
+            break
+    return False
 
 
 def _names_site(name: str, known: set[str]) -> bool:
