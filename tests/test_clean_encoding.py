@@ -88,3 +88,18 @@ def test_sound_text_is_left_alone(text: str) -> None:
 def test_repair_is_idempotent(text: str) -> None:
     once = repair_mojibake(text)
     assert repair_mojibake(once) == once
+
+
+def test_a_page_on_one_line_is_repaired_between_its_tags() -> None:
+    title = "Caf\u00c3\u00a9 \u00e2\u20ac\u0153quote\u00e2\u20ac\ufffd"
+    damaged = f"<title>{title}</title><p>\u0e01 na\u00c3\u00afve \ufffd</p><p>Caf\u00e9</p>"
+    repaired = decode(damaged.encode())
+    assert repaired.text.startswith("<title>Caf\u00e9 \u201cquote\u201d</title>")
+    assert repaired.text.endswith("<p>Caf\u00e9</p>")
+    assert repaired.warnings == ("mojibake_repaired",)
+
+
+def test_what_looks_doubly_encoded_and_cannot_be_repaired_is_told() -> None:
+    text = "Caf\u00c3\u00a9 na\u00c3\u00afve Caf\u00c3\u00a9 \ufffd\ufffd \u0e01"
+    assert decode(text.encode()).text == text
+    assert decode(text.encode()).warnings == ("mojibake_suspected",)

@@ -15,7 +15,7 @@ import msgspec
 from w3lib.encoding import html_body_declared_encoding, read_bom, resolve_encoding
 
 from worker.clean.encoding_detect import damage, detect_encoding, is_east_asian
-from worker.clean.mojibake import repair_mojibake
+from worker.clean.mojibake import is_damaged, repair_mojibake
 from worker.errors import Rejected
 from worker.model import Encoding
 
@@ -84,7 +84,8 @@ def _by_bytes(content: bytes, declared: str | None) -> Decoded:
 def _repaired(decoded: Decoded) -> Decoded:
     text = repair_mojibake(decoded.text)
     if text == decoded.text:
-        return decoded
+        doubts = ("mojibake_suspected",) if is_damaged(text) else ()
+        return msgspec.structs.replace(decoded, warnings=(*decoded.warnings, *doubts)) if doubts else decoded
     return Decoded(text, decoded.encoding, (*decoded.warnings, "mojibake_repaired"))
 
 

@@ -16,6 +16,9 @@ _SUSPECT = re.compile(
 )
 _RUNS = re.compile("[^\x00-\x7f]{2,}")
 """What _SUSPECT can be found in: two characters beyond ASCII in a row. Found ten times as fast."""
+_PIECES = re.compile(r"[^\n>]*[\n>]|[^\n>]+\Z")
+_OPEN, _LOST_CLOSE, _KEPT_CLOSE = "\u00e2\u20ac\u0153", "\u00e2\u20ac\ufffd", "\u00e2\u20ac\x9d"
+"""A curly quotation doubly encoded: byte 9D of its end is undefined in Windows-1252, and often lost on the way."""
 _MOST_CHARACTERS = 2_000_000
 """Longer texts are left alone: ftfy takes a second for a million characters."""
 
@@ -37,21 +40,30 @@ _OPTIONS = ftfy.TextFixerConfig(
 
 
 def repair_mojibake(text: str) -> str:
-    """Text -> the text with every line that is certainly doubly encoded repaired; others are left alone.
+    """Text -> the text with every piece that is certainly doubly encoded repaired; others are left alone.
 
-    A line is repaired as a whole or not at all, and only where the result is valid and no longer damaged.
+    A piece is a line, in markup what stands between two tags. It is repaired as a whole or not at all, and only where
+    the result is valid and no longer damaged.
     """
     if len(text) > _MOST_CHARACTERS or not _is_suspect(text):
         return text
-    return "\n".join(_repair_line(line) for line in text.split("\n"))
+    return "".join(map(_repair_piece, _PIECES.findall(text)))
+
+
+def is_damaged(text: str) -> bool:
+    """Whether a text still looks doubly encoded somewhere."""
+    if len(text) > _MOST_CHARACTERS or not _is_suspect(text):
+        return False
+    return any(_is_suspect(piece) and is_bad(piece) for piece in _PIECES.findall(text))
 
 
 def _is_suspect(text: str) -> bool:
     return not text.isascii() and _SUSPECT.search(" ".join(_RUNS.findall(text))) is not None
 
 
-def _repair_line(line: str) -> str:
-    if not _is_suspect(line) or not is_bad(line):
-        return line
-    repaired = ftfy.fix_encoding(line, _OPTIONS)
-    return line if "\ufffd" in repaired or is_bad(repaired) else repaired
+def _repair_piece(piece: str) -> str:
+    if not _is_suspect(piece) or not is_bad(piece):
+        return piece
+    prepared = piece.replace(_LOST_CLOSE, _KEPT_CLOSE) if _OPEN in piece else piece
+    repaired = ftfy.fix_encoding(prepared, _OPTIONS)
+    return piece if "\ufffd" in repaired or is_bad(repaired) else repaired
