@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +13,10 @@ from tests.cli_support import Cli
 from worker.clean.dates import parse_date
 from worker.config import load_settings
 from worker.errors import ConfigurationError
-from worker.model import Article, Document, Refusal
+from worker.intake.files import document_of
+from worker.model import Article, Document, Refusal, Source
 from worker.parse import parse_document
+from worker.parse.containers import open_container
 from worker.parse.field_map import apply_fields, find_path, parse_fields
 
 FIELDS = {"headline": "data.title", "body_text": "content.text", "published_at": "ts", "authors": "people.0.name"}
@@ -185,3 +188,11 @@ def test_parse_takes_map_and_time_zone(tmp_path: Path) -> None:
     record = json.loads(done.stdout)["record"]
     assert (record["headline"], record["body_text"]) == ("Bridge", "Open again.")
     assert record["published_at"] == "2026-05-05T08:00:00Z"
+
+
+def test_documents_carry_what_their_source_says(tmp_path: Path) -> None:
+    source = Source(id="a", kind="push", timezone="Europe/Vienna", fields=FIELDS)
+    document = document_of(source, tmp_path / "a.json", RECEIVED)
+    assert (document.timezone, document.fields) == ("Europe/Vienna", FIELDS)
+    (member,) = open_container(document, gzip.compress(json.dumps(OBJECT).encode())) or ()
+    assert article_of(parse_document(member, member.content or b"")).headline == "Bridge reopens"
