@@ -29,7 +29,6 @@ FIELD = "\x1e"
 """Stands between the fields of articles when they are joined: U+001E, record separator."""
 
 TABLE_SIZE = 0x20000
-_IDEOGRAPHS_ABOVE = range(0x20000, 0x40000)
 _UNSPACED_RANGES = (
     range(0x0E00, 0x0F00),  # Thai, Lao
     range(0x1000, 0x10A0),  # Burmese
@@ -63,8 +62,8 @@ def values_of(points: U64) -> U64:
 
 @cache
 def kinds() -> U8:
-    """Bit flags of every code point below `TABLE_SIZE`; the last entry stands for ideographs above it."""
-    table = np.zeros(TABLE_SIZE + 2, dtype=np.uint8)
+    """Bit flags of every code point below `TABLE_SIZE`; the last entry stands for all above: rare ideographs."""
+    table = np.zeros(TABLE_SIZE + 1, dtype=np.uint8)
     for point in range(TABLE_SIZE):
         table[point] = _kind(chr(point))
     for unspaced in _UNSPACED_RANGES:
@@ -77,7 +76,7 @@ def kinds() -> U8:
 @cache
 def values() -> U64:
     """Folded random value of every code point that is part of a word; 0 for all others."""
-    points = np.array([_folded(point) for point in range(TABLE_SIZE + 2)], dtype=np.uint64)
+    points = np.array([_folded(point) for point in range(TABLE_SIZE + 1)], dtype=np.uint64)
     return np.where((kinds() & WORD) > 0, values_of(points), np.uint64(0))
 
 

@@ -67,28 +67,30 @@ def compare(one: npt.NDArray[np.void], other: npt.NDArray[np.void]) -> F64:
     swap = one["gram_count"] > other["gram_count"]
     short, long = np.where(swap, other, one), np.where(swap, one, other)
     short_grams, long_grams = grams(short), grams(long)
-    short_lead, long_lead = leads(short), leads(long)
-    shorter = short_grams.totals.astype(np.float64)
-    longer = long_grams.totals.astype(np.float64)
+    shorter, longer = short_grams.totals.astype(np.float64), long_grams.totals.astype(np.float64)
     ratio = shorter / np.maximum(longer, 1.0)
-    found, asked = _found(short_grams, long_grams)
-    backwards, asked_backwards = _found(long_grams, short_grams)
-    containment = np.maximum(_share(found, asked), _share(backwards, asked_backwards) / np.maximum(ratio, 1e-9))
-    in_lead = _found(_as_leads(short_grams), long_lead)
+    whole = match(short_grams, long_grams)
+    lead = match(leads(short), leads(long))
+    in_lead = match(_as_leads(short_grams), leads(long))
+    numbers, sequences, names, titles = (
+        match(prints(short, field), prints(long, field)) for field in ("numbers", "sequences", "names", "titles")
+    )
+    contained = np.maximum(_share(whole.found, whole.asked), whole.share_back() / np.maximum(ratio, 1e-9))
     columns = [
-        _resemblance(short_grams, long_grams),
-        np.minimum(_smoothed(found, asked), containment),
-        found.astype(np.float64),
-        *_quarters(short_grams, long_grams),
-        _resemblance(short_lead, long_lead),
-        _smoothed(*in_lead),
-        in_lead[0].astype(np.float64),
-        (in_lead[1] - in_lead[0]).astype(np.float64),
-        *_differences(prints(short, "numbers"), prints(long, "numbers")),
-        *_differences(prints(short, "sequences"), prints(long, "sequences"))[2:],
+        whole.resemblance,
+        np.minimum(_smoothed(whole.found, whole.asked), contained),
+        whole.found.astype(np.float64),
+        *_quarters(short_grams, whole),
+        lead.resemblance,
+        _smoothed(in_lead.found, in_lead.asked),
+        in_lead.found.astype(np.float64),
+        in_lead.missing(),
+        *_differences(numbers),
+        sequences.changed(),
+        sequences.resemblance,
         np.maximum(short["number_count"] / np.maximum(shorter, 1.0), long["number_count"] / np.maximum(longer, 1.0)),
-        *_differences(prints(short, "names"), prints(long, "names")),
-        _titles(prints(short, "titles"), prints(long, "titles")),
+        *_differences(names),
+        np.where(titles.known, np.fmax(_share(titles.found, titles.asked), titles.share_back()), UNKNOWN),
         ratio,
         np.log2(np.maximum(shorter, 1.0)),
     ]
@@ -138,17 +140,61 @@ def _as_leads(sample: Sample) -> Sample:
     return Sample(shortened, sample.totals, sample.eighths)
 
 
-def _within(one: Sample, other: Sample) -> tuple[Bools, Bools]:
-    """For each hash of `one`: (is it in `other`, could one tell)."""
-    present = one.hashes != _ABSENT
-    shared = (one.hashes[:, :, None] == other.hashes[:, None, :]).any(axis=2) & present
-    return shared, present & (one.hashes <= other.limits()[:, None])
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What two samples say of each other, a row for each pair.
+
+    `found` of `asked`: how many hashes of the one are in the other, of those that could be told; `_back`: the other
+    way round. `shared`, `told`: the same for each hash of the one. `known`: both sets have something.
+    """
+
+    shared: Bools
+    told: Bools
+    found: I64
+    asked: I64
+    found_back: I64
+    asked_back: I64
+    resemblance: F64
+    known: Bools
+
+    def missing(self) -> F64:
+        """How many hashes of the one are not in the other."""
+        return (self.asked - self.found).astype(np.float64)
+
+    def changed(self) -> F64:
+        """How many were exchanged: each text has some that the other has not."""
+        changed: F64 = np.minimum(self.missing(), (self.asked_back - self.found_back).astype(np.float64))
+        return changed
+
+    def share_back(self) -> F64:
+        """The share of the other's hashes that are in the one."""
+        return _share(self.found_back, self.asked_back)
 
 
-def _found(one: Sample, other: Sample) -> tuple[I64, I64]:
-    """(how many hashes of `one` are in `other`, how many could be told)."""
-    shared, told = _within(one, other)
-    return (shared & told).sum(axis=1), told.sum(axis=1)
+def match(one: Sample, other: Sample) -> Match:
+    """Compare two samples row by row.
+
+    The resemblance (Jaccard's coefficient) is estimated from the part of both below the lower limit.
+    """
+    present, present_other = one.hashes != _ABSENT, other.hashes != _ABSENT
+    equal = one.hashes[:, :, None] == other.hashes[:, None, :]
+    shared, shared_other = equal.any(axis=2) & present, equal.any(axis=1) & present_other
+    limit, limit_other = one.limits()[:, None], other.limits()[:, None]
+    told, told_other = present & (one.hashes <= limit_other), present_other & (other.hashes <= limit)
+    found, asked = (shared & told).sum(axis=1), told.sum(axis=1)
+    asked_back = told_other.sum(axis=1)
+    # Below the lower limit "told" and "within the union" are the same.
+    union = asked + asked_back - found
+    return Match(
+        shared=shared,
+        told=told,
+        found=found,
+        asked=asked,
+        found_back=(shared_other & told_other).sum(axis=1),
+        asked_back=asked_back,
+        resemblance=_share(found, union),
+        known=(one.totals > 0) & (other.totals > 0),
+    )
 
 
 def _share(found: I64, asked: I64) -> F64:
@@ -160,49 +206,26 @@ def _smoothed(found: I64, asked: I64) -> F64:
     return np.where(asked > 0, (found + 0.5) / (asked + 1.0), UNKNOWN)
 
 
-def _resemblance(one: Sample, other: Sample) -> F64:
-    """Jaccard's coefficient, from the part of both samples below the lower limit."""
-    limit = np.minimum(one.limits(), other.limits())[:, None]
-    shared, _ = _within(one, other)
-    both = (shared & (one.hashes <= limit)).sum(axis=1)
-    union = (one.hashes <= limit).sum(axis=1) + (other.hashes <= limit).sum(axis=1) - both
-    return _share(both, union)
+def _differences(facts: Match) -> tuple[F64, F64, F64, F64]:
+    """How numbers or names differ.
 
-
-def _differences(short: Sample, long: Sample) -> tuple[F64, F64, F64, F64]:
-    """How two sets differ.
-
-    (share of the shorter text's that the longer has not, how many such, how many were exchanged: each text has
-    some that the other has not; resemblance).
+    (share of the shorter text's that the longer has not, how many such, how many were exchanged, resemblance).
     """
-    found, asked = _found(short, long)
-    missing = (asked - found).astype(np.float64)
-    share = np.where(asked > 0, missing / np.maximum(asked, 1), 0.0)
-    found_back, asked_back = _found(long, short)
-    changed = np.minimum(missing, asked_back - found_back)
-    return share, missing, changed, _resemblance(short, long)
+    share = np.where(facts.asked > 0, facts.missing() / np.maximum(facts.asked, 1), 0.0)
+    return share, facts.missing(), facts.changed(), facts.resemblance
 
 
-def _quarters(short: Sample, long: Sample) -> tuple[F64, F64]:
+def _quarters(short: Sample, whole: Match) -> tuple[F64, F64]:
     """Of the quarters of the shorter text: the share that is found of the least found, and of the first.
 
     A copy is found all over; of a text that shares a gallery or a background passage one end is found. Few samples
     fall into a quarter, so its share is drawn towards that of the whole text.
     """
-    shared, told = _within(short, long)
+    found = whole.shared & whole.told
     quarter = short.eighths >> np.uint32(PLACE_BITS - 2)
-    overall = _smoothed((shared & told).sum(axis=1), told.sum(axis=1))
+    overall = _smoothed(whole.found, whole.asked)
     shares = []
     for number in range(4):
-        here = told & (quarter == number)
-        shares.append(((shared & here).sum(axis=1) + 2 * overall) / (here.sum(axis=1) + 2))
+        here = quarter == number
+        shares.append(((found & here).sum(axis=1) + 2 * overall) / ((whole.told & here).sum(axis=1) + 2))
     return np.minimum.reduce(shares), shares[0]
-
-
-def _titles(one: Sample, other: Sample) -> F64:
-    """How much of the shorter headline is in the other; `UNKNOWN` without headlines."""
-    found, asked = _found(one, other)
-    back, asked_back = _found(other, one)
-    known = (one.totals > 0) & (other.totals > 0)
-    share = np.fmax(_share(found, asked), _share(back, asked_back))
-    return np.where(known, share, UNKNOWN)

@@ -24,6 +24,7 @@ _DATELINE = re.compile(
     rf"\s*(?=[A-ZÀ-Þ])(?P<city>[^\W\d_]+)(?:[ .,'’/-]{{1,2}}[^\W\d_]+){{0,6}}?\.?"
     rf"(?:,? ?(?i:{_DATE}))?[ ,]*(?P<agency>\([^()]{{2,40}}\))?\s*(?:--|[-–—:])\s+"
 )
+_DATELINE_MARKS = ("- ", "--", "–", "—", ": ")
 _BY = re.compile(
     r"[\s(—–-]*(?:by|von|par|por|di|door|av|af|von|reporting by|writing by|editing by|text:|de notre)\s+"
     r"[^\W\d_][\w.'’-]*(?:[\s,/&|]+[^\W\d_][\w.'’-]*){0,7}\W*$",
@@ -46,8 +47,21 @@ _CREDIT_PHRASES = (
     r"(?:advertisement|recommended for you)\W*$|story continues below",
 )
 _CREDIT = re.compile(rf"\W*(?:{'|'.join(_CREDIT_PHRASES)})", re.IGNORECASE)
+_TRAILER_HINTS = (
+    "full",
+    "original",
+    "complete",
+    "entire",
+    "rest",
+    "more",
+    "reading",
+    "appeared",
+    "lesen",
+    "lire",
+    "leer",
+)
 _TRAILER = re.compile(
-    r"(?:\s*(?:\[\s*(?:\.{3}|…)\s*\]|\.{3}|…))?\s*[(\[]?(?:(?:click here to )?(?:read|continue|see|view) (?:the )?"
+    r"\b(?:(?:click here to )?(?:read|continue|see|view) (?:the )?"
     r"(?:full|original|complete|entire|rest|more|reading)\b[^.\n]{0,60}(?:\.[a-z]{2,6}){0,2}"
     r"|(?:the post .{1,120} )?appeared first on .{2,60}|weiterlesen|lire la suite|leer más)\W*$",
     re.IGNORECASE,
@@ -107,7 +121,10 @@ def _last_line(lines: list[str], first: int) -> int:
 
 
 def _without_dateline(line: str) -> str:
-    found = _DATELINE.match(line[:_LONGEST_DATELINE])
+    head = line[:_LONGEST_DATELINE]
+    if not any(mark in head for mark in _DATELINE_MARKS):
+        return line
+    found = _DATELINE.match(head)
     if found is None:
         return line
     if found["agency"] is None and not (found["city"].isupper() and len(found["city"]) > 2):
@@ -117,5 +134,8 @@ def _without_dateline(line: str) -> str:
 
 def _without_trailer(line: str) -> str:
     start = max(0, len(line) - _LONGEST_TRAILER)
+    tail = line[start:].lower()
+    if not any(hint in tail for hint in _TRAILER_HINTS):
+        return line
     found = _TRAILER.search(line, start)
     return line[: found.start()] if found else line

@@ -68,27 +68,27 @@ class Words:
 def split_words(texts: Sequence[str]) -> Words:
     """Take texts apart into words. Any text will do, also an empty one or one with lone surrogates."""
     points = _code_points(texts)
-    all_kinds = kinds()[np.minimum(points, TABLE_SIZE + 1)]
-    starts = _word_starts(all_kinds)
+    all_kinds = kinds().take(points, mode="clip")
+    starts, lengths = _word_bounds(all_kinds)
     if not len(starts):
         nothing = np.zeros(0, dtype=np.int64)
         no = nothing.astype(np.bool_)
         return Words(nothing.astype(np.uint64), nothing.astype(np.uint64), nothing, no, no, no, nothing, no, no)
-    in_word = (all_kinds & WORD) > 0
-    inside = np.bitwise_or.reduceat(np.where(in_word, all_kinds, np.uint8(0)), starts)
-    between = np.bitwise_or.reduceat(np.where(in_word, np.uint8(0), all_kinds), starts)
+    # Only what stands between words ends lines or sentences or is space, so these flags tell of the gap alone.
+    between = np.bitwise_or.reduceat(all_kinds, starts)
     text_of_word = np.searchsorted(np.flatnonzero(points == ord(FIELD)), starts)
-    unspaced = (inside & UNSPACED) > 0
-    is_number = (inside & DIGIT) > 0
-    lengths = np.add.reduceat(in_word, starts, dtype=np.int64)
+    first_kinds = all_kinds[starts]
+    unspaced = (first_kinds & UNSPACED) > 0
     values_at = _character_values(points)
+    numbers = _number_hashes(values_at, np.flatnonzero(all_kinds & DIGIT), starts)
+    is_number = numbers > 0
     hashes, keep = _pairs(_word_hashes(values_at, starts), text_of_word, unspaced)
     words = Words(
         hashes=hashes,
-        numbers=_number_hashes(values_at, np.flatnonzero((all_kinds & DIGIT) > 0), starts),
+        numbers=numbers,
         texts=text_of_word,
         is_number=is_number,
-        is_name=_names(all_kinds[starts], between, unspaced),
+        is_name=_names(first_kinds, between, unspaced),
         touches_next=_touching(starts, lengths, between),
         weights=lengths + 4 * is_number + 8 * unspaced,
         begins_line=_after(between, LINE),
@@ -123,13 +123,17 @@ def _code_points(texts: Sequence[str]) -> U32:
     return np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
 
-def _word_starts(all_kinds: U8) -> I64:
+def _word_bounds(all_kinds: U8) -> tuple[I64, I64]:
+    """(where words begin, how many characters they have)."""
     in_word = (all_kinds & WORD) > 0
     unspaced = (all_kinds & UNSPACED) > 0
-    begins = in_word.copy()
-    # A character begins a word unless it follows another of a script with spaces and is of such a one itself.
-    begins[1:] &= ~in_word[:-1] | unspaced[1:] | unspaced[:-1]
-    return np.flatnonzero(begins)
+    # Between two characters of a word there is no bound, unless one is of a script without spaces.
+    bound = np.ones(len(all_kinds) + 1, dtype=np.bool_)
+    bound[1:-1] = ~(in_word[:-1] & in_word[1:])
+    if unspaced.any():
+        bound[1:-1] |= unspaced[:-1] | unspaced[1:]
+    starts = np.flatnonzero(in_word & bound[:-1])
+    return starts, np.flatnonzero(in_word & bound[1:]) + 1 - starts
 
 
 @cache
@@ -142,9 +146,9 @@ def _powers(count: int) -> tuple[U64, U64]:
 
 
 def _character_values(points: U32) -> U64:
-    characters = values()[np.minimum(points, TABLE_SIZE + 1)]
-    if points.max() >= TABLE_SIZE:
-        above = (points >= TABLE_SIZE) & (points < TABLE_SIZE * 2)
+    characters = values().take(points, mode="clip")
+    above = points >= TABLE_SIZE
+    if above.any():
         characters[above] = values_of(points[above].astype(np.uint64))
     return characters
 
