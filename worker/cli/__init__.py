@@ -8,7 +8,7 @@ import typer
 from redis.exceptions import RedisError
 
 from worker import __version__
-from worker.cli import dead, hand_over, health, operators, parts, pauses, records, run, sources
+from worker.cli import dead, dedupe, families, hand_over, health, operators, parts, pauses, records, run, sources
 from worker.errors import ConfigurationError, CopydeskError
 
 app = typer.Typer(
@@ -20,10 +20,11 @@ app = typer.Typer(
     rich_markup_mode="rich",
     add_completion=False,
 )
-for module in (run, hand_over, parts, records, operators, pauses):
+for module in (run, hand_over, dedupe, parts, records, operators, pauses):
     module.register(app)
 app.add_typer(sources.app, name="sources")
 app.add_typer(dead.app, name="dead")
+app.add_typer(families.app, name="families")
 app.add_typer(health.app, name="health")
 
 

@@ -46,6 +46,9 @@ FLEXIBLE = {"headline": 24, "place": 16, "origin": 16, "value": 16, "problem": 1
 WRAPPED = ("problem", "detail", "remedy")
 """Of these, the ones that take several lines rather than being cut."""
 
+END_WORDS = 25
+"""Words shown at each end of a long passage."""
+
 console = Console()
 
 
@@ -143,6 +146,14 @@ def shown(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return str(value)
+
+
+def shortened(text: str) -> str:
+    """A passage as a person wants to see it: the words at both ends, and how many are between them."""
+    words = text.split()
+    if len(words) <= 2 * END_WORDS:
+        return text
+    return " ".join([*words[:END_WORDS], f"[... {len(words) - 2 * END_WORDS} words ...]", *words[-END_WORDS:]])
 
 
 def ago(seconds: float | None) -> str:

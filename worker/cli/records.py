@@ -20,6 +20,7 @@ from worker.cli.common import (
     opened_sink,
     print_json,
     print_rows,
+    shortened,
 )
 from worker.model import Record
 from worker.operate import explain as explaining
@@ -119,9 +120,26 @@ def _print_life(answer: dict[str, Any]) -> None:
         _print_record(record)
     for receipt in answer["receipts"]:
         _say("  ".join(receipt[part] for part in ("at", "verdict", "reference", "detail")))
+        _print_evidence(receipt)
     for letter in answer["letters"]:
         what = f"{letter['at']}  {letter['verdict']} in {letter['stage']}: {letter['code']}: {letter['detail']}"
         _say(f"{what}  (copydesk dead show {letter['id']})")
+
+
+def _print_evidence(receipt: dict[str, Any]) -> None:
+    if "matched_id" not in receipt:
+        return
+    similarity = "" if receipt["similarity"] is None else f" {receipt['similarity']:.3f}"
+    _say(f"  {receipt['relation']}{similarity} of {receipt['matched_id']}  {receipt['matched_headline'] or ''}")
+    if receipt["evidence"]:
+        _say(f"  because {receipt['evidence']}")
+    for passage in receipt["passages"]:
+        if passage["kind"] == "common":
+            _say(f"    = {shortened(passage['copy'])}", style="dim")
+            continue
+        for mark, side in (("-", "head"), ("+", "copy")):
+            if passage[side]:
+                _say(f"    {mark} {shortened(passage[side])}")
 
 
 def _print_record(record: dict[str, Any]) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from worker.dedupe.passages import compare_texts
 from worker.desk import Desk
+from worker.model import Record
 from worker.state.letters import Filter
 from worker.state.receipts import Receipt, find_receipts
 from worker.store.read import lookup, versions
@@ -15,6 +18,10 @@ from worker.store.sink import Sink
 
 LETTERS_LOOKED_AT = 5000
 """Dead letters searched for a path or URL, newest first."""
+COPIES_LOOKED_AT = 1000
+"""Kept copies of one record among which that of a receipt is looked for."""
+PUBLISHED_OR_SEEN = ("stored", "updated", "duplicate", "near_duplicate")
+"""Verdicts whose receipt names a record."""
 MEMBERS_LOOKED_AT = 50
 """Members of a feed or container whose receipts are looked up when only its path or URL is named."""
 
@@ -30,7 +37,7 @@ def explain(desk: Desk, sink: Sink, text: str) -> dict[str, Any]:
     found = lookup(sink, text)
     named = {record.id for record in found}
     for receipt in receipts:
-        if receipt.verdict in ("stored", "updated", "duplicate") and receipt.reference not in named:
+        if receipt.verdict in PUBLISHED_OR_SEEN and receipt.reference not in named:
             found += lookup(sink, receipt.reference)
             named.add(receipt.reference)
     letters = [
@@ -41,7 +48,7 @@ def explain(desk: Desk, sink: Sink, text: str) -> dict[str, Any]:
     return {
         "query": text,
         "records": [msgspec.to_builtins(version) for record in found for version in versions(sink, record.id)],
-        "receipts": [_receipt_row(receipt) for receipt in receipts],
+        "receipts": [_receipt_row(receipt) | _evidence(sink, receipt, origins) for receipt in receipts],
         "letters": [
             {
                 "id": letter.id,
@@ -73,3 +80,34 @@ def _receipt_row(receipt: Receipt) -> dict[str, Any]:
         "detail": receipt.detail,
         "at": receipt.at.isoformat(),
     }
+
+
+def _evidence(sink: Sink, receipt: Receipt, origins: set[str]) -> dict[str, Any]:
+    """What decided on a copy: the match, the features, and the passages in which the two texts agree and differ."""
+    if not receipt.matched_id:
+        return {}
+    copy, matched = _copy_of(sink, receipt, origins), _record(sink, receipt.matched_id)
+    passages = compare_texts(matched.body_text, copy.body_text) if copy and matched else []
+    return {
+        "relation": receipt.relation,
+        "similarity": receipt.similarity,
+        "matched_id": receipt.matched_id,
+        "matched_headline": matched.headline if matched else None,
+        "evidence": receipt.evidence,
+        "passages": [asdict(passage) for passage in passages],
+    }
+
+
+def _copy_of(sink: Sink, receipt: Receipt, origins: set[str]) -> Record | None:
+    """The article of the receipt: published, or kept beside the record it was taken for a copy of."""
+    kept = sink.copies(receipt.reference, COPIES_LOOKED_AT)
+    places = tuple(origins)
+    dropped = (copy for copy in kept if (copy.raw_ref or "").startswith(places) or copy.url in origins)
+    return next(dropped, None) or (
+        _record(sink, receipt.reference) if receipt.reference != receipt.matched_id else None
+    )
+
+
+def _record(sink: Sink, record_id: str) -> Record | None:
+    stored = versions(sink, record_id)
+    return stored[-1] if stored else next((copy for copy in sink.copies(record_id, 1) if copy.id == record_id), None)

@@ -1,0 +1,107 @@
+"""Families of copies for people: ids with their headlines, and corrections that bring dropped copies back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from worker.desk import Desk
+from worker.errors import ConfigurationError
+from worker.model import Record
+from worker.state.families import Families, Family, Member
+from worker.store.read import lookup
+from worker.store.sink import Sink
+
+FULL_ID = 32
+"""Characters of a record id."""
+MOST_COPIES = 10_000
+
+
+def resolve(sink: Sink, text: str) -> str:
+    """The record id that an id, the beginning of one, or a URL names; raises ConfigurationError where not exactly one.
+
+    The id of a kept copy must be given in full.
+    """
+    if len(text) == FULL_ID:
+        return text
+    ids = sorted({record.id for record in lookup(sink, text)})
+    if len(ids) == 1:
+        return ids[0]
+    if not ids:
+        raise ConfigurationError(f"nothing is stored under {text!r}; `copydesk records` and `families show` show ids")
+    raise ConfigurationError(f"{text!r} names {len(ids)} records: {', '.join(ids[:5])}")
+
+
+def show(desk: Desk, sink: Sink, record_id: str) -> dict[str, Any] | None:
+    """A family as JSON-ready values, members with source and headline; None where the memory knows nothing of it."""
+    family = Families(desk.redis, desk.settings).show(record_id)
+    return None if family is None else _row(sink, family)
+
+
+def split(desk: Desk, sink: Sink, record_id: str) -> dict[str, Any] | None:
+    """Let a member stand alone; a dropped copy is published with it. Returns its new family.
+
+    Raises ConfigurationError for a dropped copy whose text the store does not have.
+    """
+    families = Families(desk.redis, desk.settings)
+    family = families.show(record_id)
+    if family is None:
+        return None
+    kept = _kept_copy(sink, record_id)
+    known = any(member.record_id == record_id and member.published for member in family.members)
+    if not known and kept is None:
+        raise ConfigurationError(f"{record_id} is an exact copy, or its text was not kept: there is nothing to publish")
+    record = None if known or kept is None else _standing_alone(kept)
+    alone = families.split(record_id, record)
+    return None if alone is None else _row(sink, alone)
+
+
+def merge(desk: Desk, sink: Sink, record_id: str, other_id: str) -> dict[str, Any] | None:
+    """Let the other's family join the first's; the family that came of it, None where one is not remembered."""
+    family = Families(desk.redis, desk.settings).merge(record_id, other_id)
+    return None if family is None else _row(sink, family)
+
+
+def _kept_copy(sink: Sink, record_id: str) -> Record | None:
+    return next((copy for copy in sink.copies(record_id, MOST_COPIES) if copy.id == record_id), None)
+
+
+def _standing_alone(copy: Record) -> Record:
+    return msgspec.structs.replace(copy, family_id=copy.id, relation=None, similarity=None, matched_id=None)
+
+
+def _row(sink: Sink, family: Family) -> dict[str, Any]:
+    members = [_member_row(sink, member) for member in family.members]
+    known = {member["id"] for member in members}
+    kept = [copy for member in family.members for copy in sink.copies(member.record_id, MOST_COPIES)]
+    members += [_copy_row(copy) for copy in kept if copy.id not in known]
+    return {"family_id": family.family_id, "head_id": family.head_id, "members": members}
+
+
+def _member_row(sink: Sink, member: Member) -> dict[str, Any]:
+    stored = sink.versions(member.record_id)
+    record = stored[-1] if stored else _kept_copy(sink, member.record_id)
+    return {
+        "id": member.record_id,
+        "is_head": member.is_head,
+        "state": "withdrawn" if member.withdrawn else "published" if member.published else "dropped",
+        "relation": member.relation,
+        "similarity": record.similarity if record else None,
+        "source_id": record.source_id if record else None,
+        "published_at": (member.published_at or member.received_at).isoformat(),
+        "headline": record.headline if record else None,
+    }
+
+
+def _copy_row(copy: Record) -> dict[str, Any]:
+    return {
+        "id": copy.id,
+        "is_head": False,
+        "state": "dropped",
+        "relation": copy.relation,
+        "similarity": copy.similarity,
+        "source_id": copy.source_id,
+        "published_at": (copy.published_at or copy.received_at).isoformat(),
+        "headline": copy.headline,
+    }
