@@ -5,7 +5,9 @@ from __future__ import annotations
 import lxml.html
 
 from worker.parse.html_blocks import read_blocks
-from worker.parse.html_body import find_body
+from worker.parse.html_body import choose_body, find_body
+from worker.parse.html_extractors import Opinions
+from worker.parse.html_weights import FITTED
 from worker.parse.html_words import PHRASES, PLACES, read_table
 
 PARAGRAPHS = (
@@ -75,3 +77,26 @@ def test_every_table_of_words_compiles_to_named_alternatives() -> None:
     for table in (PLACES, PHRASES):
         read = read_table(table)
         assert all(name.islower() and words and "||" not in words for name, words in read.items())
+
+
+class Asked(Opinions):
+    """Tells which extractors were asked."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__(lxml.html.document_fromstring(markup), markup)
+
+    def names(self) -> set[str]:
+        return set(vars(self)) & {"fast", "full", "precise"}
+
+
+def test_other_extractors_are_asked_only_in_doubt() -> None:
+    few = f"<html><body><div><p>{PARAGRAPHS[0]}</p><p>Sign up here</p></div></body></html>"
+    doubtful, huge = Asked(few), Asked("<html><body><p>unused</p></body></html>")
+    choose_body(read_blocks(lxml.html.document_fromstring(few)), "Kiln", doubtful, FITTED)
+    assert "fast" in doubtful.names()
+    paragraphs = "".join(f"<p>{number}. {PARAGRAPHS[number % 8]}</p>" for number in range(6000))
+    markup = PAGE.replace("</article>", f"{paragraphs}</article>")
+    body = choose_body(read_blocks(lxml.html.document_fromstring(markup)), "Kiln", huge, FITTED)
+    assert huge.names() == set()
+    assert body is not None
+    assert body.text.count("\n\n") > 5990

@@ -106,3 +106,13 @@ def test_names_in_parts_and_with_initials() -> None:
         {"@type": "NewsArticle", "headline": "Bridge", "author": {"@type": "Person", "name": "Ann Lee (all)"}}
     )
     assert [person.name for person in article.authors] == ["Ann Lee"]
+
+
+def test_a_headline_ends_before_the_section_that_its_address_names() -> None:
+    node = {"@type": "NewsArticle", "headline": "Bridge closes | Traffic", "url": "https://valley.example/traffic/a1"}
+    assert parse(node).headline == "Bridge closes"
+    assert parse({**node, "url": "https://valley.example/[/traffic"}).headline == "Bridge closes | Traffic"
+
+
+def test_a_body_in_parts_has_a_paragraph_for_each() -> None:
+    assert body_of({"articleBody": ["One.", "<b>Two.</b>", {"@value": "Three."}, None]}) == "One.\n\nTwo.\n\nThree."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import lxml.html
 import msgspec
@@ -67,4 +66,4 @@ def _merged(media: Media, shown: Media | None) -> Media:
 
 def _name(url: str) -> str:
     """The last part of an address, by which sizes of one picture are told to be the same."""
-    return urlsplit(url).path.rpartition("/")[2] or url
+    return re.split(r"[?#]", url, maxsplit=1)[0].rpartition("/")[2] or url

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from html import unescape
 from typing import Any
+from urllib.parse import unquote
 
 from worker.clean.html import html_to_text, looks_like_markup
 from worker.clean.people import is_agency
@@ -55,6 +56,7 @@ _INITIALS = re.compile(r"\s*\(\w{2,5}\.?\)\s*$")
 """Initials after an author's name, as German-language papers print them."""
 
 _SUFFIX = re.compile(r"\s+[|\u2013\u2014\u00b7:-]\s+([^|]{2,60})$")
+_PATH = re.compile(r"https?://[^/?#]*/([^?#]*)")
 _COMMENT = re.compile(
     r"^\s*(?:<!--|//\s*<!\[CDATA\[|/\*\s*<!\[CDATA\[\s*\*/|<!\[CDATA\[)|(?:-->|//\s*\]\]>|/\*\s*\]\]>\s*\*/|\]\]>)\s*;?\s*$"
 )
@@ -137,7 +139,8 @@ def read_facts(node: dict[str, Any], draft: Draft, origin: str = "json-ld") -> N
     """Sets what an article node says, except its body; fields that are set already stay."""
     headline = plain(node.get("headline") or node.get("name")) or ""
     outlets = names_of(node.get("publisher"))
-    draft.set_text("headline", without_suffix(headline, [*outlets, *_terms(node.get("articleSection"))]), origin)
+    around = [*outlets, *_terms(node.get("articleSection")), *_path_of(node)]
+    draft.set_text("headline", without_suffix(headline, around), origin)
     draft.set_text("subheadline", plain(node.get("alternativeHeadline")), origin)
     draft.set_text("abstract", plain(node.get("description")), origin)
     draft.set_authors(_people(node.get("author")) or _people(node.get("creator")), origin)
@@ -155,7 +158,11 @@ def read_facts(node: dict[str, Any], draft: Draft, origin: str = "json-ld") -> N
 
 def body_of(node: dict[str, Any]) -> str | None:
     """The node's own text, as plain text."""
-    text = plain(node.get("articleBody") or node.get("text"))
+    value = node.get("articleBody") or node.get("text")
+    if isinstance(value, list):
+        # Each item is a paragraph.
+        value = "\n\n".join(filter(None, map(plain, value[:_MAX_NODES])))
+    text = plain(value)
     return _once(text) if text else text
 
 
@@ -168,6 +175,12 @@ def link_of(node: dict[str, Any]) -> str | None:
         (link for link in links if isinstance(link, str) and link.startswith("http")),
         None,
     )
+
+
+def _path_of(node: dict[str, Any]) -> list[str]:
+    """The parts of the article's address before its last: the sections it stands in."""
+    found = _PATH.match(link_of(node) or "")
+    return unquote(found[1]).split("/")[:-1] if found else []
 
 
 def plain(value: Any) -> str | None:
