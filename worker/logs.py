@@ -43,5 +43,6 @@ def configure_logging(level: str = "info", *, readable: bool | None = None) -> N
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for noisy in ("httpx", "httpcore", "trafilatura", "htmldate", "charset_normalizer", "py3langid", "warcio"):
+    # Those of HTTP would show headers, secret ones among them.
+    for noisy in ("httpcore2", "h2", "hpack", "trafilatura", "htmldate", "charset_normalizer", "py3langid", "warcio"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
