@@ -128,7 +128,15 @@ class _Crew:
             else:
                 task = _Task(path)
                 open_tasks.append(task)
-            (idle.popleft() if idle else self._start()).give(task)
+            self._give(task, idle.popleft() if idle else self._start())
+
+    def _give(self, task: _Task, helper: _Helper) -> None:
+        try:
+            helper.give(task)
+        except ConnectionError:
+            # It died while it had nothing to do: no document is to blame.
+            self._drop(helper)
+            self._start().give(task)
 
     def _start(self) -> _Helper:
         context = _context()
@@ -170,8 +178,7 @@ class _Crew:
     def _lose(self, helper: _Helper, code: str) -> None:
         task = helper.task
         assert task is not None  # noqa: S101  # only processes with a task can be lost over it
-        self._end(helper)
-        self.helpers.remove(helper)
+        self._drop(helper)
         task.lines.append(self.blame(task.path, task.member, code))
         task.kills += 1
         if task.begun and task.kills < MOST_KILLS:
@@ -179,6 +186,10 @@ class _Crew:
             self.again.append(task)
         else:
             task.done = True
+
+    def _drop(self, helper: _Helper) -> None:
+        self._end(helper)
+        self.helpers.remove(helper)
 
     def stop(self) -> None:
         for helper in self.helpers:
