@@ -44,7 +44,7 @@ _UNSPACED_RANGES = (
     range(0x4E00, 0xA000),
     range(0xF900, 0xFB00),
 )
-_STOPS = frozenset('.!?:;…。！？：；"“”„«»‹›‘‚(\n—–')
+_STOPS = frozenset('.!?:;…。！？：；"“”„«»‹›(\n—–')
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 

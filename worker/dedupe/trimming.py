@@ -62,7 +62,7 @@ _TRAILER_HINTS = (
 )
 _TRAILER = re.compile(
     r"\b(?:(?:click here to )?(?:read|continue|see|view) (?:the )?"
-    r"(?:full|original|complete|entire|rest|more|reading)\b[^.\n]{0,60}(?:\.[a-z]{2,6}){0,2}"
+    r"(?:full|original|complete|entire|rest|more|reading)\b[^.\n]{0,60}(?:\.[a-z]{2,10}){0,2}"
     r"|(?:the post .{1,120} )?appeared first on .{2,60}|weiterlesen|lire la suite|leer más)\W*$",
     re.IGNORECASE,
 )
