@@ -118,7 +118,9 @@ def _candidate(record: InputRecord, now: datetime) -> Candidate:
 
 
 def _line(record: InputRecord, outcome: Outcome, names: dict[str, str]) -> Line:
-    matched = names.get(outcome.matched_id, outcome.matched_id) if outcome.matched_id else None
+    # The same article again (by guid, URL or text) matches its own record.
+    matched_id = outcome.matched_id or (outcome.record_id if outcome.verdict == "duplicate" else None)
+    matched = names.get(matched_id, matched_id) if matched_id else None
     return Line(
         id=record.id,
         verdict="new" if outcome.verdict == "stored" else outcome.verdict,
