@@ -1,8 +1,8 @@
 """Weights of the evidence for a block being a paragraph of the article: four logistic regressions.
 
-Fitted (L2, C=1, each page counting the same) on 718 pages whose article texts people had marked; in a
-cross-validation by site they hold as well. `BIAS` is the constant term. Evidence without a weight
-counts nothing. Names are those of `html_evidence`; `in_*` is evidence from other extractors.
+Fitted (L2, C=1, each page counting the same) on 718 pages whose article texts people had marked, by a forerunner of
+benchmarks/fit_html_weights.py, which fits them anew and rewrites this file. `BIAS` is the constant term. Evidence
+without a weight counts nothing. Names are those of `html_evidence`; `in_*` is evidence from other extractors.
 """
 
 from __future__ import annotations
