@@ -58,6 +58,9 @@ def run_everything(office: Office, base: Path) -> None:
     assert office.desk.sources.pop_due() == ["watched"]
     office.desk.sources.add(Source(id="feed", kind="feed", url="https://feed.example/rss"))
     office.desk.hosts.take(["feed.example"])
+    office.desk.sources.add(Source(id="left", kind="feed", url="https://left.example/rss"))
+    office.desk.note("left", {"url": "https://left.example/rss"})
+    office.desk.sources.remove("left")
 
 
 def kinds(office: Office) -> dict[str, list[bytes]]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from worker.cli import feeds
 from worker.cli.common import (
     ConfigOption,
     DataOption,
@@ -23,12 +24,22 @@ from worker.config import check_source
 from worker.errors import ConfigurationError
 from worker.intake.http import without_credentials
 from worker.model import LANES, Lane, Source
+from worker.operate.feeds import finite, health_row
 from worker.parse.field_map import parse_fields
 from worker.state.sources import SourceState
 
-app = typer.Typer(help="Feeds and directories: list, add, remove.", no_args_is_help=True)
+app = typer.Typer(help="Feeds and directories: list, add, remove; feeds of other readers.", no_args_is_help=True)
+feeds.register(app)
 
-COLUMNS = {"id": "id", "kind": "kind", "place": "from", "due": "due", "stored": "stored", "problem": "problem"}
+COLUMNS = {
+    "id": "id",
+    "kind": "kind",
+    "place": "from",
+    "state": "state",
+    "due": "due",
+    "stored": "stored",
+    "problem": "problem",
+}
 
 
 @app.command("list")
@@ -113,7 +124,7 @@ def _source(place: str, lane: Lane, facts: dict[str, Any], *, claim: bool) -> So
 
 def _row(state: SourceState, counts: dict[str, int]) -> dict[str, Any]:
     source = state.source
-    due = state.due_in_seconds
+    due, health = finite(state.due_in_seconds), health_row(state)
     when = "" if source.enabled else "paused"
     if due is not None:
         when = f"in {ago(due)}" if due > 0 else "now"
@@ -126,7 +137,9 @@ def _row(state: SourceState, counts: dict[str, int]) -> dict[str, Any]:
         "defined_in": state.origin,
         "due": when,
         "due_in_seconds": due,
-        "problem": state.poll.get("problem"),
+        **health,
+        "problem": None if health["state"] in ("healthy", "paused") else health["reason"],
+        "tags": list(source.tags),
         "pulled_at": float(state.poll["pulled_at"]) if "pulled_at" in state.poll else None,
         **{name: counts.get(name, 0) for name in ("received", "stored", "updated", "duplicate", "rejected", "dead")},
     }

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 from worker.desk import Desk
+from worker.intake.poll_state import health_of
+from worker.operate.feeds import finite
 from worker.state.counters import imbalance
 from worker.state.pulses import Listener
 from worker.state.queue import StorageQueue
@@ -16,8 +18,6 @@ from worker.state.sources import SourceState
 
 EVENTS = ("rescued", "redelivered", "buried")
 """Always shown: bells rung again, deliveries that ended without a verdict, documents that died."""
-LATE_SECONDS = 30.0
-"""A source this long past its due time is late."""
 
 
 def snapshot(desk: Desk) -> dict[str, Any]:
@@ -50,10 +50,8 @@ def snapshot(desk: Desk) -> dict[str, Any]:
 
 
 def _trouble(state: SourceState) -> dict[str, Any] | None:
-    problem = state.poll.get("problem")
-    due = state.due_in_seconds
-    if not problem and due is not None and due < -LATE_SECONDS:
-        problem = f"late by {-due:.0f} s: no worker takes bells from the queue pull, or beat is not running"
-    if not problem:
+    """A source that is not as it should be; one that somebody switched off is."""
+    health, reason = health_of(state.source, state.poll, state.due_in_seconds, time.time())
+    if health in ("healthy", "paused"):
         return None
-    return {"id": state.source.id, "problem": problem, "due_in_seconds": due}
+    return {"id": state.source.id, "state": health, "problem": reason, "due_in_seconds": finite(state.due_in_seconds)}

@@ -54,6 +54,7 @@ EXPIRING = {
     "received:<batch>": "string; this batch was received, and settled perhaps (15 minutes: a repeated receive is none)",
     "probe": "string; written to see whether the server waits for its disk (a minute)",
     "receipts:<day>": "hash; digest of an origin -> its verdict (memory.receipt_days)",
+    "forgotten:<source>": "hash; what the polls of a removed feed left, should it come back (30 days)",
 }
 
 
@@ -97,6 +98,9 @@ class Keys:
 
     def poll(self, source_id: str) -> str:
         return self.name("poll", source_id)
+
+    def forgotten(self, source_id: str) -> str:
+        return self.name("forgotten", source_id)
 
     @property
     def stream(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -18,6 +19,10 @@ from worker.state.scripts import Scripts
 
 LEASE_SECONDS = 30.0
 """How long a pull may be silent before the source is due again; a working pull renews it."""
+
+FORGOTTEN_SECONDS = 30 * 86_400
+"""So long it is remembered of a feed that was removed what its polls left, should it come back."""
+FORGOTTEN_DUE = "forgotten_due"
 
 POLLS, FEEDS = "polls", "feeds"
 SCHEDULES = (POLLS, FEEDS)
@@ -75,6 +80,15 @@ class Sources:
             raise ConfigurationError(f"source {source.id!r} exists already; remove it first or choose another id")
         self._define(Defined(source, "added"))
 
+    def add_all(self, sources: Sequence[Source]) -> None:
+        """Register many sources from the command line at once; raises ConfigurationError where an id is taken."""
+        known = self._definitions()
+        for source in sources:
+            check_source(source)
+            if source.id in known:
+                raise ConfigurationError(f"source {source.id!r} exists already")
+        self._define(*(Defined(source, "added") for source in sources))
+
     def ensure(self, source: Source) -> Source:
         """The registered source of that id, registered now if it is new (for documents that are handed over)."""
         defined = self._definitions().get(source.id)
@@ -98,11 +112,18 @@ class Sources:
         data: Any = self._redis.hget(self._keys.name("sources"), source_id)
         return msgspec.json.decode(data, type=Defined).source if data else None
 
+    def one(self, source_id: str) -> SourceState | None:
+        """One source with its schedule, or None."""
+        data: Any = self._redis.hget(self._keys.name("sources"), source_id)
+        found = self._with_schedules([(source_id, msgspec.json.decode(data, type=Defined))]) if data else []
+        return found[0] if found else None
+
     def all(self) -> list[SourceState]:
         """Every source with its schedule, by id."""
-        seconds, micros = self._redis.time()
-        now = int(seconds) + int(micros) / 1e6
-        definitions = sorted(self._definitions().items())
+        return self._with_schedules(sorted(self._definitions().items()))
+
+    def _with_schedules(self, definitions: Sequence[tuple[str, Defined]]) -> list[SourceState]:
+        now = self._now()
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.hkeys(self._calls)
             for name in SCHEDULES:
@@ -139,9 +160,9 @@ class Sources:
 
     def reschedule(self, source_id: str, seconds: float) -> None:
         """Due again in so many seconds by the server's clock (unless the source was removed meanwhile)."""
-        now, micros = self._redis.time()
+        due = self._now() + seconds
         for name in SCHEDULES:
-            self._redis.zadd(self._keys.name(name), {source_id: int(now) + int(micros) / 1e6 + seconds}, xx=True)
+            self._redis.zadd(self._keys.name(name), {source_id: due}, xx=True)
 
     def recall(self, source_id: str) -> dict[str, str]:
         """What the source's polls left behind."""
@@ -159,6 +180,11 @@ class Sources:
                 pipe.hset(self._keys.poll(source_id), items=[part for pair in kept.items() for part in pair])
             pipe.execute()
 
+    def _now(self) -> float:
+        """Unix seconds by the server's clock."""
+        seconds, micros = self._redis.time()
+        return int(seconds) + int(micros) / 1e6
+
     @property
     def _calls(self) -> str:
         return self._keys.name("calls")
@@ -168,6 +194,9 @@ class Sources:
         return {field.decode(): msgspec.json.decode(value, type=Defined) for field, value in answer.items()}
 
     def _define(self, *definitions: Defined) -> None:
+        known = self._definitions()
+        returning = self._returning([defined.source for defined in definitions if defined.source.id not in known])
+        now = self._now()
         with self._redis.pipeline() as pipe:
             for defined in definitions:
                 source = defined.source
@@ -175,21 +204,59 @@ class Sources:
                 schedule = _schedule(source)
                 for name in SCHEDULES:
                     if name == schedule:
-                        pipe.zadd(self._keys.name(name), {source.id: 0}, nx=True)
+                        pipe.zadd(self._keys.name(name), {source.id: returning.get(source.id, now)}, nx=True)
                     else:
                         pipe.zrem(self._keys.name(name), source.id)
+                if source.id in returning:
+                    pipe.rename(self._keys.forgotten(source.id), self._keys.poll(source.id))
+                    pipe.persist(self._keys.poll(source.id))
+                    pipe.hdel(self._keys.poll(source.id), FORGOTTEN_DUE)
+                elif source.id in known and source.url != known[source.id].source.url:
+                    # At another address it is another feed, which may be asked at once.
+                    pipe.zadd(self._keys.name(FEEDS), {source.id: now}, xx=True)
                 if schedule is None:
                     pipe.hdel(self._calls, source.id)
             pipe.execute()
 
     def _forget(self, source_id: str) -> None:
+        source = self.get(source_id)
+        poll = self._keys.poll(source_id)
+        due: Any = self._redis.zscore(self._keys.name(FEEDS), source_id)
+        asked = source is not None and (source.url or "").startswith(("http://", "https://"))
+        kept = asked and due is not None and math.isfinite(due) and bool(self._redis.hexists(poll, "url"))
         with self._redis.pipeline() as pipe:
             pipe.hdel(self._keys.name("sources"), source_id)
             for name in SCHEDULES:
                 pipe.zrem(self._keys.name(name), source_id)
             pipe.hdel(self._calls, source_id)
-            pipe.delete(self._keys.poll(source_id))
+            if kept:
+                # Its publisher must not be asked again in full, or early, because somebody changed a list.
+                pipe.hset(poll, FORGOTTEN_DUE, repr(due))
+                pipe.rename(poll, self._keys.forgotten(source_id))
+                pipe.expire(self._keys.forgotten(source_id), FORGOTTEN_SECONDS)
+            else:
+                pipe.delete(poll)
             pipe.execute()
+
+    def _returning(self, sources: Sequence[Source]) -> dict[str, float]:
+        """Of these new sources, the feeds that were here before at the same address, and when they were due."""
+        feeds = [source for source in sources if source.kind == "feed"]
+        with self._redis.pipeline(transaction=False) as pipe:
+            for source in feeds:
+                pipe.hmget(self._keys.forgotten(source.id), "url", FORGOTTEN_DUE)
+            answers: list[list[bytes | None]] = pipe.execute()
+        return {
+            source.id: float(due)
+            for source, (url, due) in zip(feeds, answers, strict=True)
+            if url is not None and due is not None and url.decode() == public_url(source.url or "")
+        }
+
+
+def public_url(url: str) -> str:
+    """An address as it is written down in a poll state: without user and password."""
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}" if separator else url
 
 
 def _shown(values: Sequence[bytes | None]) -> dict[str, str]:
