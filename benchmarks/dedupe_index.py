@@ -5,7 +5,7 @@
 Features, sketches and digests are random bytes of the real sizes (two identities and a copy digest an article), so
 they lie as they would for articles that have nothing in common. Server CPU is that of the main process (INFO cpu),
 with the append-only file on, as in production; `memory` is the growth of used_memory while the index was filled.
-Every second article measured is looked up again as a copy of a remembered one.
+Every fifth article measured is a copy of a remembered one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from worker.state.ledger import Claim, Ledger, new_id
 from worker.state.memory import RUN_ARTICLES, Memory, Run, rules_for
 from worker.state.server import EmbeddedServer, embedded_url
 
-MEASURED_RUNS = 20
+MEASURED_RUNS, COPIES_EVERY = 20, 5
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 NOTHING = SketchInput("", "", None, "bench")
 RECORD_TAIL = b'"source_id":"bench","body_text":"' + b"word " * 450 + b'"}'
@@ -89,9 +89,9 @@ class Bench:
         work = []
         for number in range(MEASURED_RUNS):
             candidates, sketches = self.generator.run()
-            for at in range(0, len(sketches), 2):
+            for at in range(0, len(sketches), COPIES_EVERY):
                 if self.sample:
-                    known = self.sample[(number * 50 + at // 2) % len(self.sample)]
+                    known = self.sample[(number * RUN_ARTICLES + at) // COPIES_EVERY % len(self.sample)]
                     sketches[at] = Sketch(known.packed, known.features, ())
             work.append((self._claim(), candidates, sketches))
         articles = MEASURED_RUNS * RUN_ARTICLES

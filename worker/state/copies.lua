@@ -4,7 +4,7 @@
 -- A card that is ROOT names its family by its id, and in `owner` the family's head; any other names its root there.
 -- `following` chains the members behind their root.
 local memory = {outcomes = {}}
-local LONGEST_WALK = 10000
+local LONGEST_WALK, NO_COPY = 10000, string.rep('\0', 8)
 
 local function in_family(flags) return not (has(flags, PURGED) or has(flags, MOVED) or has(flags, MOVED_ON)) end
 local function is_live(card)
@@ -14,28 +14,27 @@ end
 -- File a ticket under features: in the place of `replaced`, not where `beside` is filed already (a copy needs only the
 -- features that the text it copies has not), and in the place of the oldest where the feature is everywhere.
 local function post(features, ticket, replaced, beside)
-  local postings, packed = memory.current.postings, struct.pack('>I4', ticket)
-  local buckets = load_buckets(memory.current, features)
-  for i = 1, #features do
-    local bucket, print = buckets[i], features.prints[i]
-    local blob, out, is_filed = postings.get(bucket) or '', nil, false
-    local tickets, places = tickets_under(blob, print)
-    if tickets then
+  local postings, prints, packed = memory.current.postings, features.prints, struct.pack('>I4', ticket)
+  local buckets, blobs, dirty, added = postings.load(features), postings.values, postings.dirty, 0
+  for i = 1, #buckets do
+    local bucket, print = buckets[i], prints[i]
+    local blob, is_filed = blobs[bucket] or '', false
+    if string.find(blob, print, 1, true) then
+      local tickets, places = tickets_under(blob, print)
+      local out = #tickets >= EVERYWHERE and places[1]
       for k, known in ipairs(tickets) do
         is_filed = is_filed or known == ticket or known == beside
         if known == replaced then out = places[k] end
       end
-      if not out and #tickets >= EVERYWHERE then out = places[1] end
+      if out and not is_filed then
+        blob, added = string.sub(blob, 1, out - 1) .. string.sub(blob, out + 6), added - 1
+      end
     end
     if not is_filed then
-      if out then
-        blob = string.sub(blob, 1, out - 1) .. string.sub(blob, out + 6)
-      else
-        postings.count(1)
-      end
-      postings.set(bucket, blob .. print .. packed)
+      blobs[bucket], dirty[bucket], added = blob .. print .. packed, true, added + 1
     end
   end
+  postings.count(added)
 end
 
 local function set_head(root, ticket)
@@ -254,11 +253,10 @@ end
 local function came_between(a)
   local current = memory.current
   if memory.seen >= current.begin then return false end
-  local buckets = load_buckets(current, a.features)
-  for i, bucket in ipairs(buckets) do
+  for i, bucket in ipairs(current.postings.load(a.features)) do
     local blob = current.postings.get(bucket)
-    local tickets = blob and tickets_under(blob, a.features.prints[i])
-    if tickets and #tickets < EVERYWHERE then
+    local tickets = blob and tickets_under(blob, a.features.prints[i]) or {}
+    if #tickets < EVERYWHERE then
       for _, ticket in ipairs(tickets) do
         if ticket >= memory.seen and ticket < current.begin then return true end
       end
@@ -315,7 +313,7 @@ end
 local function find_target(a)
   local kind = string.sub(a.target, 1, 1)
   if kind == 'r' then
-    local _, ticket = follow(memory.current, memory.outcomes[tonumber(string.sub(a.target, 2))].ticket, memory.current)
+    local _, ticket = follow(memory.current, memory.outcomes[u32(a.target, 2)].ticket, memory.current)
     return ticket
   end
   local generation = kind == 'c' and memory.current or memory.before
@@ -358,14 +356,18 @@ local function open_memory(first_key, seen, policy, head)
   memory.seen, memory.policy, memory.earliest = tonumber(seen), policy, head == 'earliest_published'
 end
 
--- ARGV from `at` on: identities (16-byte digests in a row, strongest first: the record's id) copy content times source
--- features sketch target relation similarity event
+-- ARGV from `at` on, four for each article:
+-- digests   of the text that makes a copy (8 bytes, zeros where it has none), then 16 of each identity, strongest first
+-- facts     as a card has them: content, times, source, sketch
+-- features  four bytes each
+-- decision  relation, 1 where it is a withdrawal, then, where it was judged: similarity (6 digits), target (8 bytes)
 local function read_article(at)
-  local a = {identities = ARGV[at], copy = ARGV[at + 1], content = ARGV[at + 2], source = ARGV[at + 4],
-    features = read_features(ARGV[at + 5]), sketch = ARGV[at + 6], target = ARGV[at + 7], relation = tonumber(ARGV[at + 8]),
-    similarity = ARGV[at + 9], withdrawn = ARGV[at + 10] == 'withdraw'}
-  a.id = string.sub(a.identities, 1, 16)
-  a.updated, a.received, a.published = struct.unpack('>I4I4I4', ARGV[at + 3])
+  local digests, decision = ARGV[at], ARGV[at + 3]
+  local a = {copy = string.sub(digests, 1, 8), identities = string.sub(digests, 9), id = string.sub(digests, 9, 24),
+    features = read_features(ARGV[at + 2]), relation = string.byte(decision, 1), withdrawn = string.byte(decision, 2) == 1,
+    similarity = string.sub(decision, 3, 8), target = string.sub(decision, 9)}
+  a.content, a.updated, a.received, a.published, a.source, a.sketch = struct.unpack('>' .. FACTS_FORMAT, ARGV[at + 1])
+  if a.copy == NO_COPY then a.copy = '' end
   return a
 end
 

@@ -1,7 +1,8 @@
 -- Shared by the scripts that know copies: postings, exact digests and cards of two generations (see index.py).
 local COPY, NONE = 2147483648, 4294967295
 local WITHDRAWN, MOVED, MOVED_ON, PURGED, ROOT, UNPUBLISHED = 1, 2, 4, 8, 16, 32
-local CARD_FORMAT = '>c16I4I4I3BBc8I4I4I4c4c' .. SKETCH_BYTES
+local FACTS_FORMAT = 'c8I4I4I4c4c' .. SKETCH_BYTES
+local CARD_FORMAT = '>c16I4I4I3BB' .. FACTS_FORMAT
 
 local function has(flags, flag) return flags % (2 * flag) >= flag end
 local function u32(text, at)
@@ -11,7 +12,8 @@ end
 
 -- A hash each field of which is read at most once, and written at the end of the script.
 local function open_hash(key)
-  local values, dirty, hash = {}, {}, {}
+  local values, dirty = {}, {}
+  local hash = {values = values, dirty = dirty}
   function hash.load(fields)
     local wanted, n = {}, 0
     for i = 1, #fields do
@@ -45,7 +47,6 @@ local function open_hash(key)
       end
     end
     if n > 0 then redis.call('HSET', key, unpack(set, 1, n)) end
-    dirty = {}
   end
   return hash
 end
@@ -56,11 +57,20 @@ local function open_table(key, first, fill, width, entries, splits, number_at)
   local buckets, low = open_hash(key), first
   while low * 2 <= first + splits do low = low * 2 end
   local split = first + splits - low
-  local t = {load = buckets.load, get = buckets.get, set = buckets.set}
+  local t = {get = buckets.get, set = buckets.set, values = buckets.values, dirty = buckets.dirty}
   function t.bucket(number)
     local b = number % low
     if b < split then b = number % (2 * low) end
     return b
+  end
+  function t.load(numbers)
+    local wanted = {}
+    for i = 1, #numbers do
+      local b = numbers[i] % low
+      wanted[i] = b < split and numbers[i] % (2 * low) or b
+    end
+    buckets.load(wanted)
+    return wanted
   end
   function t.count(n) entries = entries + n end
   local function split_one()
@@ -115,12 +125,7 @@ local function open_generation(keys)
   local g = {begin = state[1], tickets = state[1], earlier = open_hash(keys[5])}
   g.postings = open_table(keys[2], FIRST_POSTINGS, POSTINGS_FILL, 6, state[2], state[3], posting_number)
   g.exact = open_table(keys[3], FIRST_EXACT, EXACT_FILL, 12, state[4], state[5], u32)
-  local parsed = {}
-  function g.load_cards(tickets)
-    local fields = {}
-    for i, ticket in ipairs(tickets) do fields[i] = math.floor(ticket / CHUNK_CARDS) end
-    chunks.load(fields)
-  end
+  local parsed, changed = {}, {}
   function g.card(ticket)
     local card = parsed[ticket]
     if card then return card end
@@ -130,17 +135,23 @@ local function open_generation(keys)
     parsed[ticket] = card
     return card
   end
-  function g.write(ticket, card)
-    local number, at = math.floor(ticket / CHUNK_CARDS), ticket % CHUNK_CARDS * CARD_BYTES
-    local chunk = chunks.get(number) or ''
-    parsed[ticket] = card
-    chunks.set(number, string.sub(chunk, 1, at) .. pack_card(card) .. string.sub(chunk, at + CARD_BYTES + 1))
-  end
+  function g.write(ticket, card) parsed[ticket], changed[math.floor(ticket / CHUNK_CARDS)] = card, true end
   function g.add(card)
     local ticket = g.tickets
     g.tickets = ticket + 1
     g.write(ticket, card)
     return ticket
+  end
+  local function write_chunks()
+    for number in pairs(changed) do
+      local chunk, cards, n = chunks.get(number) or '', {}, 0
+      for ticket = number * CHUNK_CARDS, math.min((number + 1) * CHUNK_CARDS, g.tickets) - 1 do
+        n = n + 1
+        cards[n] = parsed[ticket] and pack_card(parsed[ticket]) or string.sub(chunk, (n - 1) * CARD_BYTES + 1, n * CARD_BYTES)
+      end
+      chunks.set(number, table.concat(cards))
+    end
+    chunks.flush()
   end
   function g.find_digest(digest)
     local blob = g.exact.get(g.exact.bucket(u32(digest, 1)))
@@ -164,7 +175,7 @@ local function open_generation(keys)
   function g.flush(ttl)
     local postings, posting_splits = g.postings.flush()
     local exact, exact_splits = g.exact.flush()
-    chunks.flush()
+    write_chunks()
     g.earlier.flush()
     if not ttl then return end
     local values = {g.tickets, postings, posting_splits, exact, exact_splits}
@@ -178,29 +189,19 @@ end
 
 -- Features come as four bytes each: two name the first bucket, two are kept in the entry (and split it further).
 local function read_features(text)
-  local features, n = {prints = {}}, 0
-  for at = 1, #text, 4 do
-    local a, b, c, d = string.byte(text, at, at + 3)
+  local bytes, features, prints, n = {string.byte(text, 1, -1)}, {}, {}, 0
+  for at = 1, #bytes, 4 do
     n = n + 1
-    features[n] = a * 256 + b + FIRST_POSTINGS * (c * 256 + d)
-    features.prints[n] = string.sub(text, at + 2, at + 3)
+    features[n] = bytes[at] * 256 + bytes[at + 1] + FIRST_POSTINGS * (bytes[at + 2] * 256 + bytes[at + 3])
+    prints[n] = string.sub(text, at + 2, at + 3)
   end
+  features.prints = prints
   return features
 end
 
--- The buckets of features in a generation, read in one go.
-local function load_buckets(generation, features)
-  local buckets, bucket = {}, generation.postings.bucket
-  for i = 1, #features do buckets[i] = bucket(features[i]) end
-  generation.postings.load(buckets)
-  return buckets
-end
-
--- Tickets filed under a feature, oldest first, and the places of their entries; nil where there are none.
+-- Tickets filed under a feature, oldest first, and the places of their entries.
 local function tickets_under(blob, print)
-  local at = string.find(blob, print, 1, true)
-  if not at then return nil end
-  local tickets, places, n = {}, {}, 0
+  local tickets, places, n, at = {}, {}, 0, string.find(blob, print, 1, true)
   while at do
     if at % 6 == 1 then
       n = n + 1

@@ -37,8 +37,8 @@ of the update and of receipt and unix minutes of publication (each 0 where unkno
 CARD_BYTES = HEADER.size + SKETCH_BYTES
 CHUNK_CARDS = max(1, (2048 - 6) // CARD_BYTES)
 """As many cards as fill an allocation of 2,048 bytes, which the server's allocator has without waste."""
-FIRST_POSTINGS, POSTINGS_FILL = 65_536, 96
-FIRST_EXACT, EXACT_FILL = 1_024, 64
+FIRST_POSTINGS, POSTINGS_FILL = 65_536, 24
+FIRST_EXACT, EXACT_FILL = 1_024, 24
 """Buckets to begin with, and entries per bucket from which on one is split. Larger ones save memory and cost time."""
 EVERYWHERE = 64
 """A feature of so many articles tells nothing: it is not looked up, and keeps only its newest entries."""
@@ -124,27 +124,24 @@ def in_run_candidates(sketches: Sequence[Sketch]) -> list[list[Found]]:
                 votes[earlier] = votes.get(earlier, 0) + 1
             filed.append(index)
         best = sorted(votes, key=lambda earlier: (-votes[earlier], -earlier))[:MOST_CANDIDATES]
-        lists.append([Found(b"r%d" % earlier, sketches[earlier].packed) for earlier in best])
+        lists.append([Found(struct.pack(">cI3x", b"r", earlier), sketches[earlier].packed) for earlier in best])
     return lists
 
 
 def article_arguments(
     candidate: Candidate, sketch: Sketch, judgement: Judgement | None, found: Sequence[Found]
-) -> tuple[bytes | int | str, ...]:
-    """The eleven arguments copies.lua takes for an article."""
+) -> tuple[bytes, bytes, bytes, bytes]:
+    """The four arguments copies.lua takes for an article: digests, facts, features, decision."""
     digests = candidate.fingerprint
+    source = source_print(candidate.source_id).to_bytes(4, "big")
+    decision = bytes((RELATIONS.index(judgement.relation) + 1 if judgement else 0, candidate.withdrawn))
+    if judgement:
+        decision += f"{judgement.similarity:.4f}".encode() + found[judgement.candidate].reference
     return (
-        b"".join(digests.identities),
-        digests.copy[:8],
-        digests.content[:8],
-        _times(digests, candidate.published_at),
-        source_print(candidate.source_id).to_bytes(4, "big"),
+        digests.copy[:8].ljust(8, b"\0") + b"".join(digests.identities),
+        digests.content[:8] + _times(digests, candidate.published_at) + source + sketch.packed,
         feature_prints(sketch),
-        sketch.packed,
-        found[judgement.candidate].reference if judgement else b"",
-        RELATIONS.index(judgement.relation) + 1 if judgement else 0,
-        f"{judgement.similarity:.4g}" if judgement else "",
-        b"withdraw" if candidate.withdrawn else b"",
+        decision,
     )
 
 

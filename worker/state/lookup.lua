@@ -8,10 +8,10 @@ local before = open_generation({unpack(KEYS, 6, 10)})
 
 local function vote(generation, letter, features, votes)
   if generation.begin == 0 then return end
-  local buckets, of = load_buckets(generation, features), {}
+  local buckets, blobs, of = generation.postings.load(features), generation.postings.values, {}
   for i = 1, #buckets do
-    local blob = generation.postings.get(buckets[i])
-    local tickets = blob and tickets_under(blob, features.prints[i])
+    local blob, print = blobs[buckets[i]], features.prints[i]
+    local tickets = blob and string.find(blob, print, 1, true) and tickets_under(blob, print)
     if tickets and #tickets < EVERYWHERE then
       for _, ticket in ipairs(tickets) do
         local known = of[ticket]

@@ -171,7 +171,11 @@ class Memory:
         batch, keys, days = claim.batch, self._keys, self._settings.memory
         articles = self._article_arguments(run)
         more = [
-            (evidence_text(judgement), one.sighting_tail, receipt_field(one.origin, one.member), one.record_tail)
+            (
+                receipt_field(one.origin, one.member) + evidence_text(judgement).encode(),
+                one.sighting_tail,
+                one.record_tail,
+            )
             for one, judgement in zip(run.candidates, run.judgements, strict=True)
         ]
         answer = self._scripts.run(
@@ -254,7 +258,7 @@ class Memory:
         self._count_furniture(run, [row[0].decode() for row in rows])
         return rows
 
-    def _article_arguments(self, run: Run) -> list[tuple[bytes | int | str, ...]]:
+    def _article_arguments(self, run: Run) -> list[tuple[bytes, bytes, bytes, bytes]]:
         parts = zip(run.candidates, run.sketches, run.judgements, run.found, strict=True)
         return [article_arguments(*part) for part in parts]
 

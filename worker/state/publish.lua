@@ -1,7 +1,7 @@
 -- Decide, remember, append to the stream, count and settle: one step for a run of articles of a leased batch.
 -- KEYS: batch waiting due total day rate in_flight spool receipts stream, then the memory's ten (copies.lua)
 -- ARGV: batch_id token lane source first n day_ttl receipt_ttl memory_ttl generation generation_seconds seen policy head
---       then 15 for each article: the eleven of copies.lua, evidence sighting_tail receipt_field record_tail
+--       then seven for each article: the four of copies.lua, receipt (field of 8 bytes, evidence) sighting_tail record_tail
 -- Answer: 'lost' (lease gone), 'generation' (memory moved on), or {progress, settled, freed refs, verdicts}; it ends
 -- before an article whose candidates must be read again
 local batch, waiting, due, total, day_key, rate, in_flight, spool, receipts, stream = unpack(KEYS, 1, 10)
@@ -31,31 +31,32 @@ local function append(a, outcome, at)
     local record_id = hex(memory.current.card(outcome.ticket).id)
     local event = a.withdrawn and 'withdraw' or (outcome.version > 1 and 'update' or 'create')
     redis.call('XADD', stream, '*', 'event', event, 'id', record_id, 'version', outcome.version, 'record',
-      record_json(a, outcome, record_id, outcome.version, event, ARGV[at + 14]))
+      record_json(a, outcome, record_id, outcome.version, event, ARGV[at + 6]))
   end
   if outcome.sighted then
     local head, copy = hex(memory.current.card(outcome.sighted).id), ''
     if outcome.near and not outcome.published then
-      copy = '"copy":' .. record_json(a, outcome, hex(a.id), 1, 'create', ARGV[at + 14]) .. ','
+      copy = '"copy":' .. record_json(a, outcome, hex(a.id), 1, 'create', ARGV[at + 6]) .. ','
     end
-    redis.call('XADD', stream, '*', 'event', 'seen', 'id', head, 'sighting', '{"id":"' .. head .. '",' .. copy .. ARGV[at + 12])
+    redis.call('XADD', stream, '*', 'event', 'seen', 'id', head, 'sighting', '{"id":"' .. head .. '",' .. copy .. ARGV[at + 5])
   end
 end
 
+local receipt_fields, second = {}, string.format('%.0f', now)
 local function receipt(outcome, at)
-  local parts = {outcome.verdict, hex(memory.current.card(outcome.host or outcome.ticket).id), outcome.version,
-    string.format('%.0f', now)}
+  local parts = {outcome.verdict, hex(memory.current.card(outcome.host or outcome.ticket).id), outcome.version, second}
   if outcome.matched then
     parts[5], parts[6], parts[7] = RELATIONS[outcome.relation], outcome.similarity, hex(outcome.matched)
-    parts[8] = outcome.relation == EXACT and '' or ARGV[at + 11]
+    parts[8] = outcome.relation == EXACT and '' or string.sub(ARGV[at + 4], 9)
   end
-  redis.call('HSET', receipts, ARGV[at + 13], table.concat(parts, '|'))
+  receipt_fields[#receipt_fields + 1] = string.sub(ARGV[at + 4], 1, 8)
+  receipt_fields[#receipt_fields + 1] = table.concat(parts, '|')
 end
 
 local verdicts, counts = {}, {}
 local function count(counter) counts[counter] = (counts[counter] or 0) + 1 end
 for i = 0, n - 1 do
-  local at = 15 + 15 * i
+  local at = 15 + 7 * i
   local a = read_article(at)
   local outcome = settle_article(a)
   if not outcome then break end
@@ -72,6 +73,7 @@ if done == 0 and n > 0 then return {first, 0, {}, {}} end
 memory.before.flush()
 memory.current.flush(memory_ttl)
 for counter, many in pairs(counts) do book(total, day_key, rate, day_ttl, source, counter, many) end
+redis.call('HSET', receipts, unpack(receipt_fields))
 redis.call('EXPIRE', receipts, receipt_ttl)
 redis.call('HINCRBY', in_flight, 'parsed|' .. lane, -done)
 redis.call('HSET', batch, 'progress', first + done)

@@ -1,5 +1,5 @@
 -- Decide and remember a run of articles; nothing is published, and no ledger knows of it.
--- KEYS: the memory's ten (copies.lua); ARGV: memory_ttl generation generation_seconds seen policy head n, then the eleven
+-- KEYS: the memory's ten (copies.lua); ARGV: memory_ttl generation generation_seconds seen policy head n, then the four
 -- of copies.lua for each article
 -- Answer: 'generation' (memory moved on), or for each article that was settled
 -- {verdict, record, version, family, relation, matched, similarity}, ids raw
@@ -7,7 +7,7 @@ if math.floor(now_seconds() / ARGV[3]) ~= tonumber(ARGV[2]) then return 'generat
 open_memory(1, ARGV[4], ARGV[5], ARGV[6])
 local answers = {}
 for i = 0, ARGV[7] - 1 do
-  local outcome = settle_article(read_article(8 + 11 * i))
+  local outcome = settle_article(read_article(8 + 4 * i))
   if not outcome then break end
   memory.outcomes[i] = outcome
   local _, root_card = root_of(outcome.ticket)
