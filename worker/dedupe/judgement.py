@@ -18,6 +18,11 @@ from worker.model import Relation
 
 _COLUMN = {name: at for at, name in enumerate(FEATURES)}
 
+LONGEST_STORY_HOURS = 72
+"""Later than this a text of the same source is another story in the same words (a template)."""
+EXCHANGED_NAMES = 2
+"""One name that differs may be a spelling."""
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -64,26 +69,31 @@ def judge(
     mine, theirs = unpack([sketch.packed for sketch in sketches])[owners], unpack(packed)
     features = compare(mine, theirs)
     scores = forest(FEATURES).score(features)
-    revisions = _revisions(mine, theirs, features, thresholds)
-    return _best(len(sketches), np.array(owners), features, scores, revisions, thresholds)
+    revised, corrected = _revisions(mine, theirs, features, thresholds)
+    copies = (scores >= thresholds.copy) & ~corrected
+    return _best(len(sketches), np.array(owners), features, scores, copies, revised)
 
 
 def _revisions(
     mine: npt.NDArray[np.void], theirs: npt.NDArray[np.void], features: F64, thresholds: Thresholds
-) -> Bools:
-    """The same (known) source, much of the text, within three days."""
+) -> tuple[Bools, Bools]:
+    """Later texts of the same (known) source: (much of the text is the same, and of these: facts were exchanged).
+
+    A correction is nearly the same text, and just the number that differs is the news.
+    """
     same = (mine["source"] == theirs["source"]) & (mine["source"] != 0)
-    near = ~(hours_apart(mine, theirs) > 72)
-    revisions: Bools = same & near & (features[:, _COLUMN["resemblance"]] >= thresholds.revision)
-    return revisions
+    near = ~(hours_apart(mine, theirs) > LONGEST_STORY_HOURS)
+    revised: Bools = same & near & (features[:, _COLUMN["resemblance"]] >= thresholds.revision)
+    numbers, names = features[:, _COLUMN["numbers_changed"]], features[:, _COLUMN["names_changed"]]
+    corrected: Bools = revised & ((numbers >= 1) | (names >= EXCHANGED_NAMES))
+    return revised, corrected
 
 
 def _best(
-    count: int, owners: npt.NDArray[np.int64], features: F64, scores: F64, revisions: Bools, thresholds: Thresholds
+    count: int, owners: npt.NDArray[np.int64], features: F64, scores: F64, copies: Bools, revisions: Bools
 ) -> list[Judgement | None]:
     judgements: list[Judgement | None] = [None] * count
     begins = np.searchsorted(owners, np.arange(count + 1))
-    copies = scores >= thresholds.copy
     for at in np.unique(owners[copies | revisions]).tolist():
         rows = np.arange(begins[at], begins[at + 1])
         eligible = copies[rows] if copies[rows].any() else revisions[rows]

@@ -1,0 +1,272 @@
+"""Judgements: what is a copy, an excerpt, a rewrite, a revision, and what only looks like one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from worker.dedupe.comparing import FEATURES, compare
+from worker.dedupe.furniture import Furniture
+from worker.dedupe.judgement import THRESHOLDS, Judgement, judge
+from worker.dedupe.model import LEVELS, forest, read_forest
+from worker.dedupe.sketch import Sketch, SketchInput, sketch_articles, unpack
+
+NOON = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+PARAGRAPHS = """\
+The harbour board of Ostmere voted on Tuesday to close the old grain quay for 14 months while its timber piles\
+ are replaced by concrete ones, the largest repair since the port was founded in 1871.
+Board member Hanna Lindqvist said after the meeting that the work would cost 3.5 million crowns, a third of \
+which the county has promised to pay once the state has agreed to the plans in December.
+Two coasters a week will be sent to Varnholm instead, where the silo was enlarged last year, and the ferry to \
+the outer islands will leave from the timber dock for as long as the cranes are at work.
+Farmers had asked for the closure to wait until the harvest was in. Their spokesman Olaf Brandt called the \
+decision a blow to 120 families along the Teller valley who have no other way to sell their rye.
+The divers who inspected the quay in March found that shipworm had eaten through every fourth pile. One of \
+them, Siri Dahl, said she could push a knife into the wood up to the handle.
+Ostmere handled 48,000 tonnes of grain last year, a tenth less than the year before, because low water kept \
+the larger ships out of the river mouth for most of August and September.
+The contract goes to the building company Nordkaj from the capital, which has repaired the quays of six towns \
+on this coast since 2014 and employs divers of its own.
+""".splitlines()
+STORY = "\n".join(PARAGRAPHS)
+OTHER = (
+    "A school in the hills above Kestrel Bay has taught its pupils to read the weather from seabirds, and their "
+    "forecasts beat those of the national service on 31 of 40 days this autumn, the head teacher says.\n"
+    "The children count gulls, terns and cormorants at seven each morning and enter the numbers on a blackboard. When "
+    "the terns stay inland, rain follows within nine hours, said Ruth Calloway, who has kept the tables since 1998.\n"
+    "Meteorologist Piet Vos, who visited the school in October, said the results were no surprise to him, for birds "
+    "feel falling pressure long before an instrument on the coast shows it."
+)
+QUAKE = (
+    "An earthquake of magnitude {0} struck the {1} region on {2}, the seismological institute said.\nThe quake hit at "
+    "{3} local time at a depth of {4} kilometres, and its centre was {5} kilometres from the nearest town, which has "
+    "about {6} inhabitants, according to the institute.\nThere were no immediate reports of damage and no warning of "
+    "a flood wave was issued. Local authorities asked residents to stay calm and to be prepared for aftershocks in the "
+    "coming hours.\nThe region lies on a long fault along which strong quakes are frequent."
+)
+CHINESE = (
+    "奥斯特港务局周二投票决定关闭旧粮食码头十四个月，以便更换已经腐烂的木桩。委员林德奎斯特会后表示，工程将耗资三百五十万克朗，"
+    "县政府承诺承担其中三分之一。每周两班货船将改往瓦恩霍尔姆，那里的粮仓去年刚刚扩建。农民曾要求等到收割结束后再关闭码头，"
+    "他们的发言人布兰特称这一决定对山谷里的一百二十户家庭是沉重打击。三月份检查码头的潜水员发现，每四根木桩就有一根被蛀穿。"
+)
+
+
+def article(
+    body: str, headline: str = "Grain quay to close for 14 months", source: str = "", hours: int = 0
+) -> SketchInput:
+    return SketchInput(headline, body, NOON + timedelta(hours=hours), source)
+
+
+def sketched(*articles: SketchInput) -> list[Sketch]:
+    return sketch_articles(articles, Furniture())
+
+
+def judged(new: SketchInput, *known: SketchInput, threshold: str = "balanced") -> Judgement | None:
+    sketch, *others = sketched(new, *known)
+    return judge([sketch], [[other.packed for other in others]], THRESHOLDS[threshold])[0]
+
+
+def copy_of(new: str, known: str = STORY, headline: str = "Grain quay to close for 14 months") -> Judgement:
+    judgement = judged(article(new, headline), article(known))
+    assert judgement is not None
+    assert judgement.kind == "copy"
+    assert 0.0 <= judgement.similarity <= 1.0
+    return judgement
+
+
+def test_the_same_text_under_other_credits_is_syndicated() -> None:
+    new = f"By Mats Ekholm\nOSTMERE, Nov 1 (AFP) — {STORY}\nSiri Dahl contributed to this report."
+    assert copy_of(new, headline="Port shuts its grain quay").relation == "syndicated"
+    assert copy_of(STORY).similarity > 0.95
+
+
+def test_a_summary_is_an_excerpt_whichever_comes_first() -> None:
+    summary = " ".join(STORY.split()[:45]) + " [...]"
+    assert copy_of(summary).relation == "excerpt"
+    assert copy_of(STORY, summary).relation == "excerpt"
+
+
+def test_a_cut_text_is_an_excerpt() -> None:
+    assert copy_of("\n".join(PARAGRAPHS[:4])).relation == "excerpt"
+
+
+def test_paragraphs_in_another_order_are_a_copy() -> None:
+    copy_of("\n".join((PARAGRAPHS[0], *reversed(PARAGRAPHS[1:]))))
+
+
+def test_a_text_with_some_words_replaced_is_a_rewrite() -> None:
+    changes = {"voted": "decided", "repair": "overhaul", "cost": "require", "enlarged": "extended", "asked": "pleaded"}
+    changes |= {"decision": "ruling", "blow": "setback", "inspected": "examined", "employs": "has", "because": "since"}
+    changes |= {"found": "saw", "larger": "bigger", "called": "named", "sent": "directed", "after": "following"}
+    changes |= {"promised": "pledged", "leave": "sail", "wait": "be delayed", "push": "drive", "handled": "moved"}
+    assert copy_of(" ".join(changes.get(word, word) for word in STORY.split())).relation == "rewrite"
+
+
+def test_scripts_without_spaces_are_recognised() -> None:
+    assert copy_of(f"新华社电 {CHINESE}", CHINESE).relation == "syndicated"
+    assert copy_of(CHINESE[:120], CHINESE).relation == "excerpt"
+    assert judged(article(CHINESE), article("".join(reversed(CHINESE)))) is None
+
+
+def test_another_story_is_new() -> None:
+    assert judged(article(OTHER), article(STORY)) is None
+    assert judged(article(STORY)) is None
+
+
+def test_other_numbers_in_a_template_make_no_copy() -> None:
+    one = QUAKE.format("5.8", "Fenland", "Saturday", "03:56", 38, 151, "391,000")
+    for other in (
+        QUAKE.format("6.1", "Fenland", "Tuesday", "17:20", 12, 84, "56,000"),
+        QUAKE.format("4.9", "Sarrow Sea", "Friday", "22:07", 70, 230, "18,500"),
+    ):
+        assert (
+            judged(article(other, "Earthquake strikes"), article(one, "Earthquake strikes"), threshold="loose") is None
+        )
+    copy_of(f"KESTREL BAY (AFP) - {one}", one)
+
+
+def test_other_names_in_the_same_words_make_no_copy() -> None:
+    swapped = STORY
+    names = {"Ostmere": "Calder", "Hanna Lindqvist": "Ruth Calloway", "Varnholm": "Kestrel", "Olaf Brandt": "Piet Vos"}
+    names |= {
+        "Teller": "Sarrow",
+        "Siri Dahl": "Ines Prado",
+        "Nordkaj": "Westpier",
+        "14": "22",
+        "3.5": "9.1",
+        "120": "340",
+    }
+    names |= {"1871": "1902", "48,000": "77,500", "2014": "2019", "December": "April", "March": "July"}
+    for name, other in names.items():
+        swapped = swapped.replace(name, other)
+    assert judged(article(swapped), article(STORY)) is None
+
+
+def test_a_shared_notice_makes_no_copy() -> None:
+    notice = (
+        "Subscribe to our letter and read each morning what happens on the coast, in the hills and on the islands. " * 2
+    )
+    assert judged(article(f"{OTHER}\n{notice}", "Birds and weather"), article(f"{STORY}\n{notice}")) is None
+
+
+def test_changed_facts_by_the_same_source_are_a_revision() -> None:
+    later = (
+        STORY.replace("14 months", "20 months")
+        .replace("3.5 million", "6.2 million")
+        .replace("120 families", "200 families")
+    )
+    later = later.replace("48,000", "51,300").replace("a third", "half").replace("1871", "1869").replace("2014", "2009")
+    judgement = judged(article(later, source="post", hours=5), article(STORY, source="post"))
+    assert judgement is not None
+    assert (judgement.kind, judgement.relation) == ("revision", "revised")
+    for other in (article(STORY, source="gazette"), article(STORY), article(STORY, source="post", hours=-200)):
+        assert judged(article(later, source="post", hours=5), other) is None
+
+
+def test_one_corrected_number_by_the_same_source_is_a_revision_not_a_copy() -> None:
+    corrected = article(STORY.replace("48,000", "84,000"), source="post", hours=1)
+    judgement = judged(corrected, article(STORY, source="post"))
+    assert judgement is not None
+    assert judgement.kind == "revision"
+    again = judged(article(STORY, source="post", hours=1), article(STORY, source="post"))
+    assert again is not None
+    assert again.kind == "copy"
+
+
+def test_without_known_sources_there_are_no_revisions() -> None:
+    later = (
+        STORY.replace("14 months", "20 months")
+        .replace("3.5 million", "6.2 million")
+        .replace("120 families", "200 families")
+    )
+    judgement = judged(article(later), article(STORY))
+    assert judgement is None or judgement.kind == "copy"
+
+
+def test_what_is_too_short_to_judge_is_new() -> None:
+    brief = article("Quay shut until further notice, board says.")
+    assert judged(brief, brief) is None
+
+
+def test_the_best_candidate_is_named() -> None:
+    half = "\n".join(PARAGRAPHS[3:])
+    judgement = judged(article(STORY), article(OTHER), article(half), article(STORY), article(OTHER))
+    assert judgement is not None
+    assert judgement.candidate == 2
+
+
+def test_each_article_is_judged_by_its_own_candidates() -> None:
+    story, other, unknown = sketched(article(STORY), article(OTHER, "Birds"), article("\n".join(PARAGRAPHS[2:5])))
+    found = judge([story, unknown, other], [[other.packed], [], [story.packed, other.packed]], THRESHOLDS["balanced"])
+    assert found[0] is None
+    assert found[1] is None
+    assert found[2] is not None
+    assert found[2].candidate == 1
+    assert judge([], [], THRESHOLDS["strict"]) == []
+
+
+def test_evidence_names_the_features_that_were_known() -> None:
+    evidence = dict(copy_of(STORY).evidence)
+    assert set(evidence) <= set(FEATURES)
+    assert evidence["containment"] > 0.9
+    assert evidence["numbers_missing_count"] == 0
+    untitled = judged(article(STORY, headline=""), article(STORY))
+    assert untitled is not None
+    assert "title" not in dict(untitled.evidence)
+
+
+def test_thresholds_are_ordered() -> None:
+    strict, balanced, loose = (THRESHOLDS[name].copy for name in ("strict", "balanced", "loose"))
+    assert strict > balanced > loose
+
+
+BODIES = st.lists(st.sampled_from(STORY.split() + OTHER.split() + ["\n", "9", "数据"]), max_size=150).map(" ".join)
+
+
+@settings(max_examples=40)
+@given(st.lists(BODIES, min_size=2, max_size=5))
+def test_judging_a_batch_is_judging_each(bodies: Sequence[str]) -> None:
+    sketches = sketched(*(article(body) for body in bodies))
+    known = [sketch.packed for sketch in sketches]
+    together = judge(sketches, [known] * len(sketches), THRESHOLDS["loose"])
+    assert together == [judge([sketch], [known], THRESHOLDS["loose"])[0] for sketch in sketches]
+
+
+@settings(max_examples=40)
+@given(BODIES, BODIES)
+def test_features_do_not_depend_on_who_came_first(one: str, other: str) -> None:
+    rows = unpack([sketch.packed for sketch in sketched(article(one), article(other + " extra"))])
+    there, back = compare(rows[:1], rows[1:]), compare(rows[1:], rows[:1])
+    if rows["gram_count"][0] != rows["gram_count"][1]:
+        assert np.array_equal(there, back, equal_nan=True)
+
+
+@given(st.lists(st.floats(0, 1), min_size=len(FEATURES), max_size=len(FEATURES)), st.floats(0, 1))
+def test_more_missing_never_makes_a_copy_more_likely(row: list[float], more: float) -> None:
+    features = np.array([row, row])
+    for name in ("numbers_missing", "names_missing", "sequences_changed"):
+        features[1, FEATURES.index(name)] = max(features[0, FEATURES.index(name)], more)
+    lower, higher = forest(FEATURES).score(features)[::-1]
+    assert lower <= higher
+
+
+def test_a_model_for_other_features_is_refused() -> None:
+    tree = [0.0] * (3 * ((1 << LEVELS) - 1) + (1 << LEVELS))
+    written = {"features": ["a"], "base": 0.0, "trees": [tree]}
+    assert read_forest(written, ("a",)).score(np.zeros((2, 1))).tolist() == [0.5, 0.5]
+    with pytest.raises(ValueError, match="fit_dedupe"):
+        read_forest(written, ("b",))
+
+
+def test_unknown_sources_are_not_the_same_source() -> None:
+    one = article(STORY)
+    assert replace(one, source_id="a").source_id != one.source_id
+    (known,) = sketched(replace(one, source_id="a"))
+    (unknown,) = sketched(one)
+    assert unpack([unknown.packed])["source"][0] == 0 != unpack([known.packed])["source"][0]
