@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from worker.cli.common import (
@@ -20,10 +22,21 @@ from worker.cli.common import (
     print_rows,
 )
 from worker.errors import ConfigurationError
+from worker.intake.http import HttpClient, door_for
 from worker.intake.opml import read_opml, sources_of, write_opml
+from worker.operate.discover import Asker, discover
 from worker.operate.feeds import why as explain_feed
 
 POLL_COLUMNS = {"when": "polled", "status": "status", "bytes": "bytes", "new": "new", "sent": "asked", "note": "note"}
+
+FOUND_COLUMNS = {
+    "url": "address",
+    "kind": "kind",
+    "origin": "found",
+    "title": "title",
+    "entries": "entries",
+    "words": "words",
+}
 
 SourceArgument = Annotated[str, typer.Argument(help="Id of the source.")]
 
@@ -34,6 +47,7 @@ def register(app: typer.Typer) -> None:
     app.command()(poll)
     app.command("import-opml")(import_opml)
     app.command("export-opml")(export_opml)
+    app.command("discover")(discover_feeds)
 
 
 def why(
@@ -103,6 +117,30 @@ def export_opml(data: DataOption = None, config: ConfigOption = None) -> None:
         desk.sources.sync(settings.sources)
         sources = [state.source for state in desk.sources.all()]
     typer.echo(write_opml(sources).decode(), nl=False)
+
+
+def discover_feeds(
+    url: Annotated[str, typer.Argument(help="Address of a site, or of one of its pages.")],
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="A host that may have a private address (repeatable).")
+    ] = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look for the feeds and sitemaps of a site. Exit code 1 where there is none.
+
+    Example: [bold]copydesk sources discover https://example.org/[/bold]
+    """
+    settings = load(config, data)
+    with opened(settings) as desk:
+        client = HttpClient(settings.feeds.user_agent, door_for(settings.feeds.ca_file))
+        asker = Asker(client, desk.hosts, settings, frozenset(allow_host or ()))
+        found = asyncio.run(discover(url if "://" in url else f"https://{url}", asker))
+    rows = [msgspec.structs.asdict(each) for each in found]
+    print_rows(rows, FOUND_COLUMNS, as_json=as_json)
+    if not found:
+        raise typer.Exit(1)
 
 
 def _facts(look: dict[str, Any]) -> list[str]:
