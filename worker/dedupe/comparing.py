@@ -43,9 +43,11 @@ FEATURES = (
     "shorter",
 )
 """Names of the columns of `compare`."""
+FAINTEST_SHARE = 0.15
+FEWEST_IN_LEAD = 3
+"""Of 17,000 constructed pairs these limits leave out 73 in 100, among them one copy of 2,346; of pairs of
+unrelated articles 95 in 100."""
 _ABSENT = np.uint32(0xFFFFFFFF)
-_UPPER_CASE_SHARE = 0.5
-"""Where more of the words are capitalised, capitals tell no names (upper-case texts)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,20 @@ def compare(one: npt.NDArray[np.void], other: npt.NDArray[np.void]) -> F64:
     # Rounded, so that the same share computed in two ways answers a question alike.
     features: F64 = np.round(np.stack(columns, axis=1), 4)
     return features
+
+
+def plausible(one: npt.NDArray[np.void], other: npt.NDArray[np.void]) -> Bools:
+    """Which pairs are worth comparing in full.
+
+    Nineteen of twenty candidates share little more than the triple that they were found by.
+    """
+    whole, lead = match(grams(one), grams(other)), match(leads(one), leads(other))
+    share = np.fmax(_share(whole.found, whole.asked), whole.share_back())
+    worth: Bools = (share >= FAINTEST_SHARE) | (lead.resemblance >= FAINTEST_SHARE)
+    inside = np.maximum(
+        match(_as_leads(grams(one)), leads(other)).found, match(_as_leads(grams(other)), leads(one)).found
+    )
+    return worth | (inside >= FEWEST_IN_LEAD)
 
 
 def hours_apart(one: npt.NDArray[np.void], other: npt.NDArray[np.void]) -> F64:

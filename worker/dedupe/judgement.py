@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from worker.dedupe.codepoints import F64, Bools
-from worker.dedupe.comparing import FEATURES, compare, hours_apart
+from worker.dedupe.codepoints import F64, I64, Bools
+from worker.dedupe.comparing import FEATURES, compare, hours_apart, plausible
 from worker.dedupe.model import forest
 from worker.dedupe.sketch import Sketch, unpack
 from worker.model import Relation
@@ -20,6 +20,10 @@ _COLUMN = {name: at for at, name in enumerate(FEATURES)}
 
 LONGEST_STORY_HOURS = 72
 """Later than this a text of the same source is another story in the same words (a template)."""
+EXCERPT_RATIO = 0.7
+"""Word triples of the shorter text to those of the longer: below this one is an excerpt of the other."""
+SYNDICATED_SHARE = 0.8
+"""Share of the shorter text that is found in the longer: below this its words were changed."""
 EXCHANGED_NAMES = 2
 """One name that differs may be a spelling."""
 
@@ -58,63 +62,79 @@ class Judgement:
     evidence: tuple[tuple[str, float], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """Rows of (article, candidate), in the order of the articles, and what was found for each."""
+
+    articles: I64
+    candidates: I64
+    features: F64
+    scores: F64
+    copies: Bools
+    revisions: Bools
+
+
 def judge(
     sketches: Sequence[Sketch], candidates: Sequence[Sequence[bytes]], thresholds: Thresholds
 ) -> list[Judgement | None]:
     """For each sketch the best of its own candidates (packed sketches), or None: it is new."""
-    owners = [at for at, packed in enumerate(candidates) if sketches[at].features for _ in packed]
-    if not owners:
-        return [None] * len(sketches)
-    packed = [one for at, some in enumerate(candidates) if sketches[at].features for one in some]
-    mine, theirs = unpack([sketch.packed for sketch in sketches])[owners], unpack(packed)
-    features = compare(mine, theirs)
-    scores = forest(FEATURES).score(features)
-    revised, corrected = _revisions(mine, theirs, features, thresholds)
-    copies = (scores >= thresholds.copy) & ~corrected
-    return _best(len(sketches), np.array(owners), features, scores, copies, revised)
-
-
-def _revisions(
-    mine: npt.NDArray[np.void], theirs: npt.NDArray[np.void], features: F64, thresholds: Thresholds
-) -> tuple[Bools, Bools]:
-    """Later texts of the same (known) source: (much of the text is the same, and of these: facts were exchanged).
-
-    A correction is nearly the same text, and just the number that differs is the news.
-    """
-    same = (mine["source"] == theirs["source"]) & (mine["source"] != 0)
-    near = ~(hours_apart(mine, theirs) > LONGEST_STORY_HOURS)
-    revised: Bools = same & near & (features[:, _COLUMN["resemblance"]] >= thresholds.revision)
-    numbers, names = features[:, _COLUMN["numbers_changed"]], features[:, _COLUMN["names_changed"]]
-    corrected: Bools = revised & ((numbers >= 1) | (names >= EXCHANGED_NAMES))
-    return revised, corrected
-
-
-def _best(
-    count: int, owners: npt.NDArray[np.int64], features: F64, scores: F64, copies: Bools, revisions: Bools
-) -> list[Judgement | None]:
-    judgements: list[Judgement | None] = [None] * count
-    begins = np.searchsorted(owners, np.arange(count + 1))
-    for at in np.unique(owners[copies | revisions]).tolist():
-        rows = np.arange(begins[at], begins[at + 1])
-        eligible = copies[rows] if copies[rows].any() else revisions[rows]
-        best = int(rows[np.argmax(np.where(eligible, scores[rows], -1.0))])
-        judgements[at] = _judgement(best, best - int(begins[at]), features[best], scores, bool(copies[best]))
+    judgements: list[Judgement | None] = [None] * len(sketches)
+    asked = [(at, number) for at, some in enumerate(candidates) if sketches[at].features for number in range(len(some))]
+    if not asked:
+        return judgements
+    articles, numbers = np.array(asked, dtype=np.int64).T
+    mine = unpack([sketch.packed for sketch in sketches])[articles]
+    theirs = unpack([candidates[at][number] for at, number in asked])
+    near = plausible(mine, theirs)
+    pairs = _compared(articles[near], numbers[near], mine[near], theirs[near], thresholds)
+    for row in _best(pairs):
+        judgements[int(pairs.articles[row])] = _judgement(pairs, row)
     return judgements
 
 
-def _judgement(row: int, candidate: int, features: F64, scores: F64, is_copy: bool) -> Judgement:  # noqa: FBT001
+def _compared(
+    articles: I64, candidates: I64, mine: npt.NDArray[np.void], theirs: npt.NDArray[np.void], thresholds: Thresholds
+) -> _Pairs:
+    features = compare(mine, theirs)
+    scores = forest(FEATURES).score(features)
+    copies: Bools = scores >= thresholds.copy
+    related = _same_source(mine, theirs) & (features[:, _COLUMN["resemblance"]] >= thresholds.revision)
+    exchanged = features[:, _COLUMN["numbers_changed"]] >= 1
+    exchanged |= features[:, _COLUMN["names_changed"]] >= EXCHANGED_NAMES
+    # A correction is nearly the same text, and just the number that differs is the news. Then no other
+    # copy of the uncorrected text may swallow it either.
+    corrected = np.isin(articles, articles[related & exchanged])
+    return _Pairs(articles, candidates, features, scores, copies & ~(corrected & exchanged), related)
+
+
+def _same_source(mine: npt.NDArray[np.void], theirs: npt.NDArray[np.void]) -> Bools:
+    """Is it the same known source, at about the same time as far as that is known?"""
+    same: Bools = (mine["source"] == theirs["source"]) & (mine["source"] != 0)
+    return same & ~(hours_apart(mine, theirs) > LONGEST_STORY_HOURS)
+
+
+def _best(pairs: _Pairs) -> list[int]:
+    """For each article that has one, the row of its best copy, else of its best revision."""
+    rows = np.flatnonzero(pairs.copies | pairs.revisions)
+    order = np.lexsort((-pairs.scores[rows], ~pairs.copies[rows], pairs.articles[rows]))
+    _, first = np.unique(pairs.articles[rows][order], return_index=True)
+    best: list[int] = rows[order][first].tolist()
+    return best
+
+
+def _judgement(pairs: _Pairs, row: int) -> Judgement:
     evidence = tuple(
         (name, round(value, 3))
-        for name, value in zip(FEATURES, features.tolist(), strict=True)
+        for name, value in zip(FEATURES, pairs.features[row].tolist(), strict=True)
         if not math.isnan(value)
     )
-    similarity = round(float(scores[row]), 4)
-    if not is_copy:
-        return Judgement(candidate, "revision", "revised", similarity, evidence)
-    return Judgement(candidate, "copy", _relation(dict(evidence)), similarity, evidence)
+    candidate, similarity = int(pairs.candidates[row]), round(float(pairs.scores[row]), 4)
+    if pairs.copies[row]:
+        return Judgement(candidate, "copy", _relation(dict(evidence)), similarity, evidence)
+    return Judgement(candidate, "revision", "revised", similarity, evidence)
 
 
 def _relation(evidence: dict[str, float]) -> Relation:
-    if evidence["length_ratio"] < 0.7:
+    if evidence["length_ratio"] < EXCERPT_RATIO:
         return "excerpt"
-    return "syndicated" if evidence["containment"] >= 0.8 else "rewrite"
+    return "syndicated" if evidence["containment"] >= SYNDICATED_SHARE else "rewrite"
