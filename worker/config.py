@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from worker.errors import ConfigurationError
 from worker.model import DedupePolicy, DedupeThreshold, Source
 from worker.parse.field_map import check_fields
 from worker.parse.unpacking import ContainerLimits
+from worker.secrets import mask, name_secret, name_secrets
 
 SHORT_NAMES = {
     "COPYDESK_REDIS_URL": ("state", "redis_url"),
@@ -33,6 +34,9 @@ _SOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of worker.toml."""
+
+    def __repr__(self) -> str:
+        return mask(super().__repr__())
 
 
 class State(_Section, frozen=True, kw_only=True):
@@ -263,12 +267,27 @@ def load_settings(
     tables = _read_toml(config / "worker.toml")
     _apply_environment(tables, environ)
     sources = _read_sources(config / "sources.toml")
+    urls = (url for source in sources for url in (source.url, source.proxy) if url)
+    name_secrets([*environ.values(), *_texts(tables), *urls])
+    for source in sources:
+        name_secret((source.auth or "").partition(":")[2])
+        for value in source.headers.values():
+            name_secret(value)
     raw = {**tables, "data": str(data), "config": str(config)}
     try:
         settings = msgspec.convert(raw, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{config / 'worker.toml'} or a COPYDESK_* variable: {error}") from error
     return msgspec.structs.replace(settings, sources=sources)
+
+
+def _texts(tables: Mapping[str, Any]) -> Iterator[str]:
+    """Every text of the tables, where passwords may stand in URLs."""
+    for value in tables.values():
+        if isinstance(value, dict):
+            yield from _texts(value)
+        elif isinstance(value, str):
+            yield value
 
 
 def check_source(source: Source) -> Source:

@@ -7,9 +7,11 @@ import sys
 
 import structlog
 
+from worker.secrets import mask
+
 
 def configure_logging(level: str = "info", *, readable: bool | None = None) -> None:
-    """Send structlog and the standard library's logging to standard error in one form.
+    """Send structlog and the standard library's logging to standard error in one form, without secrets.
 
     `readable` None means: readable lines on a terminal, JSON elsewhere.
     """
@@ -36,7 +38,7 @@ def configure_logging(level: str = "info", *, readable: bool | None = None) -> N
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
-                renderer,
+                lambda logger, method, event: mask(str(renderer(logger, method, event))),
             ],
         )
     )

@@ -34,7 +34,7 @@ from worker.limits import limit_memory
 from worker.logs import configure_logging
 from worker.model import LANES, Lane
 from worker.operate.dead import bury_message
-from worker.state.connection import SCHEMES, broker_url
+from worker.state.connection import SCHEMES, broker_options, broker_url
 from worker.state.pulses import EVERY_SECONDS, Pulses
 
 CONTROL = "control"
@@ -76,17 +76,20 @@ def queues_of(tasks: list[str]) -> list[str]:
     ]
 
 
-def _broker(settings: Settings) -> str:
+def _broker(settings: Settings) -> tuple[str, dict[str, Any]]:
+    """The broker as kombu spells it, and what must be told it besides."""
     url = settings.state.broker_url or state_url_of(settings)
-    return broker_url(url) if url.startswith(SCHEMES) else url
+    return (broker_url(url), broker_options(url)) if url.startswith(SCHEMES) else (url, {})
 
 
 def make_app(settings: Settings) -> Celery:
     """The Celery application for these settings."""
-    app = Celery("copydesk", broker=_broker(settings))
-    transport: dict[str, Any] = {}
-    if app.conf.broker_url.startswith(("redis", "rediss")):
-        transport = {
+    url, transport = _broker(settings)
+    app = Celery("copydesk", broker=url)
+    # RabbitMQ's replicated kind of queue; it is durable and survives a node.
+    arguments = {"x-queue-type": "quorum"} if url.startswith("amqp") else None
+    if url.startswith(("redis", "sentinel")):
+        transport |= {
             "global_keyprefix": f"{settings.state.namespace}:bells:",
             "queue_order_strategy": "priority",
             "visibility_timeout": 600,
@@ -98,7 +101,10 @@ def make_app(settings: Settings) -> Celery:
             "health_check_interval": 25,
         }
     app.conf.update(
-        task_queues=[Queue(name, Exchange("copydesk"), routing_key=name) for name in queues_of(list(TASKS))],
+        task_queues=[
+            Queue(name, Exchange("copydesk"), routing_key=name, queue_arguments=arguments)
+            for name in queues_of(list(TASKS))
+        ],
         task_default_queue=CONTROL,
         task_default_exchange="copydesk",
         task_default_routing_key=CONTROL,
@@ -223,13 +229,21 @@ class Beat(Scheduler):  # type: ignore[misc]  # celery has no types
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self._pulses = Pulses(settings, state_url_of(settings), os.environ.get(PROCESS) or "beat", ("beat",))
+        self._closed = False
         super().__init__(*arguments, **named)
 
     def tick(self, *arguments: Any, **named: Any) -> float:
-        """One round of the schedule; seconds until the next."""
+        """One round of the schedule; seconds until the next. Ends the process where it was told to stop."""
+        if self._closed:
+            raise SystemExit
         seconds = min(float(super().tick(*arguments, **named)), EVERY_SECONDS)
         self._pulses.give()
         return seconds
+
+    def close(self) -> None:
+        """Told to stop: Celery's signal handler raises SystemExit next, which a library's cleanup may swallow."""
+        self._closed = True
+        super().close()
 
     def apply_async(self, entry: Any, producer: Any = None, advance: bool = True, **named: Any) -> Any:  # noqa: FBT001, FBT002  # celery's
         """Send one tick, unless those before it still wait."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import traceback
+from types import TracebackType
 
 import typer
 from redis.exceptions import RedisError
@@ -10,6 +12,7 @@ from redis.exceptions import RedisError
 from worker import __version__
 from worker.cli import dead, dedupe, families, hand_over, health, operators, parts, pauses, records, run, sources
 from worker.errors import ConfigurationError, CopydeskError
+from worker.secrets import mask
 
 app = typer.Typer(
     name="copydesk",
@@ -45,6 +48,7 @@ def _options(
 
 def main() -> None:
     """Run a command. Exit codes: 0 done, 1 failed or unbalanced, 2 wrong usage or configuration, 130 interrupted."""
+    sys.excepthook = _print_masked
     try:
         app()
     except ConfigurationError as error:
@@ -59,6 +63,11 @@ def main() -> None:
         sys.exit(0)
 
 
+def _print_masked(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A traceback as usual, without secrets."""
+    sys.stderr.write(mask("".join(traceback.format_exception(kind, error, trace))))
+
+
 def _fail(error: Exception, code: int) -> None:
-    typer.echo(f"copydesk: {error}", err=True)
+    typer.echo(mask(f"copydesk: {error}"), err=True)
     sys.exit(code)

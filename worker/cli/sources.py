@@ -26,6 +26,7 @@ from worker.intake.http import without_credentials
 from worker.model import LANES, Lane, Source
 from worker.operate.feeds import finite, health_row
 from worker.parse.field_map import parse_fields
+from worker.secrets import mask
 from worker.state.sources import SourceState
 
 app = typer.Typer(help="Feeds and directories: list, add, remove; feeds of other readers.", no_args_is_help=True)
@@ -132,7 +133,7 @@ def _row(state: SourceState, counts: dict[str, int]) -> dict[str, Any]:
         "id": source.id,
         "name": source.name,
         "kind": "inbox" if source.claim else source.kind,
-        "place": source.path if source.url is None else without_credentials(source.url),
+        "place": source.path if source.url is None else mask(without_credentials(source.url)),
         "lane": source.lane,
         "defined_in": state.origin,
         "due": when,

@@ -13,6 +13,7 @@ import structlog
 from worker import __version__
 from worker.desk import Desk
 from worker.model import DeadLetter, Document
+from worker.secrets import mask
 from worker.state.letters import Filter
 from worker.state.queue import Entry
 from worker.state.receipts import today
@@ -46,7 +47,7 @@ def bury_refused(desk: Desk, entry: Entry, reason: str) -> None:
             verdict="dead",
             stage=STORE_STAGE,
             code="sink_error",
-            detail=reason,
+            detail=mask(reason),
             source_id=source_id,
             lane="news",
             day=today(),
@@ -74,7 +75,7 @@ def bury_message(desk: Desk, queue: str, body: bytes, content_type: str | None, 
             verdict="dead",
             stage=BELL_STAGE,
             code="foreign_message",
-            detail=reason,
+            detail=mask(reason),
             source_id=name,
             lane="news",
             day=today(),

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from worker.config import Settings
 from worker.desk import state_url_of
 from worker.errors import CopydeskError
+from worker.secrets import mask
 from worker.state.connection import connect
 from worker.state.preflight import inspect_server
 from worker.state.server import EmbeddedServer
@@ -71,7 +72,7 @@ def _server(settings: Settings) -> Iterator[Check]:
         else:
             yield from _inspect(settings)
     except (CopydeskError, RedisError, OSError) as error:
-        yield Check("state server", "not reached", str(error))
+        yield Check("state server", "not reached", mask(str(error)))
 
 
 def _inspect(settings: Settings) -> Iterator[Check]:
@@ -87,7 +88,7 @@ def _store(settings: Settings) -> Iterator[Check]:
     try:
         sink = open_sink(settings.sink_url)
     except CopydeskError as error:
-        yield Check("store", settings.sink_url, str(error))
+        yield Check("store", mask(settings.sink_url), mask(str(error)))
         return
-    yield Check("store", f"{settings.sink_url}, {sink.count():,} rows")
+    yield Check("store", f"{mask(settings.sink_url)}, {sink.count():,} rows")
     sink.close()

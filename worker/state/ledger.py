@@ -27,6 +27,7 @@ from worker import __version__
 from worker.config import Settings
 from worker.errors import StateError
 from worker.model import Batch, DeadLetter, Document, Lane, Refusal
+from worker.secrets import mask
 from worker.state.codec import Item, pack_documents, pack_items, pack_letter, unpack_documents, unpack_items
 from worker.state.keys import PARSED, RECEIVED, STAGES, Keys, Stage
 from worker.state.receipts import receipt_field, receipt_value, today
@@ -267,18 +268,19 @@ class Ledger:
         if document.member is None and refusal.member is not None:
             member = _encodable(refusal.member) if isinstance(refusal.member, str) else refusal.member
             document = msgspec.structs.replace(document, member=member)
+        document = msgspec.structs.replace(document, origin=mask(document.origin))
         return DeadLetter(
             id=secrets.token_hex(7),
             verdict=refusal.verdict,
             stage="parse" if claim.stage == RECEIVED else "dedupe",
             code=refusal.code,
-            detail=_encodable(refusal.detail),
+            detail=mask(_encodable(refusal.detail)),
             source_id=claim.batch.source_id,
             lane=claim.batch.lane,
             day=claim.batch.day,
             at=datetime.now(UTC),
             document=document,
-            traceback=None if refusal.traceback is None else _encodable(refusal.traceback),
+            traceback=None if refusal.traceback is None else mask(_encodable(refusal.traceback)),
             software_version=__version__,
             deliveries=claim.deliveries,
         )

@@ -14,6 +14,7 @@ from redis import Redis
 from worker.config import check_source
 from worker.errors import ConfigurationError
 from worker.model import Source
+from worker.secrets import mask
 from worker.state.keys import Keys
 from worker.state.scripts import Scripts
 
@@ -172,7 +173,7 @@ class Sources:
     def note(self, source_id: str, fields: Mapping[str, str]) -> None:
         """Keep facts about the last poll; an empty value removes its field."""
         gone = [name for name, value in fields.items() if not value]
-        kept = {name: value for name, value in fields.items() if value}
+        kept = {name: mask(value) if name == "problem" else value for name, value in fields.items() if value}
         with self._redis.pipeline() as pipe:
             if gone:
                 pipe.hdel(self._keys.poll(source_id), *gone)
