@@ -106,13 +106,23 @@ def plausible(one: npt.NDArray[np.void], other: npt.NDArray[np.void]) -> Bools:
 
     Nineteen of twenty candidates share little more than the triple that they were found by.
     """
-    whole, lead = match(grams(one), grams(other)), match(leads(one), leads(other))
-    share = np.fmax(_share(whole.found, whole.asked), whole.share_back())
-    worth: Bools = (share >= FAINTEST_SHARE) | (lead.resemblance >= FAINTEST_SHARE)
-    inside = np.maximum(
-        match(_as_leads(grams(one)), leads(other)).found, match(_as_leads(grams(other)), leads(one)).found
+    one_grams, other_grams, one_lead, other_lead = grams(one), grams(other), leads(one), leads(other)
+    whole, lead = _in_common(one_grams, other_grams), _in_common(one_lead, other_lead)
+    asked = np.minimum(
+        (one_grams.hashes <= other_grams.limits()[:, None]).sum(axis=1),
+        (other_grams.hashes <= one_grams.limits()[:, None]).sum(axis=1),
     )
-    return worth | (inside >= FEWEST_IN_LEAD)
+    worth: Bools = whole >= FAINTEST_SHARE * np.maximum(asked, 1)
+    worth |= lead >= FEWEST_IN_LEAD
+    worth |= _in_common(_as_leads(one_grams), other_lead) >= FEWEST_IN_LEAD
+    return worth | (_in_common(_as_leads(other_grams), one_lead) >= FEWEST_IN_LEAD)
+
+
+def _in_common(one: Sample, other: Sample) -> I64:
+    """How many hashes two samples share: sorted together, they stand beside each other."""
+    both = np.sort(np.concatenate((one.hashes, other.hashes), axis=1), axis=1)
+    shared: I64 = ((both[:, 1:] == both[:, :-1]) & (both[:, 1:] != _ABSENT)).sum(axis=1)
+    return shared
 
 
 def hours_apart(one: npt.NDArray[np.void], other: npt.NDArray[np.void]) -> F64:
