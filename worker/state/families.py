@@ -63,13 +63,17 @@ class Families:
         """
         return self._run("split", record_id, record=record)
 
+    def promote(self, record_id: str, record: Record) -> Family | None:
+        """Publish a dropped copy, `record`, as the head of its family where that has none; else nothing changes."""
+        return self._run("promote", record_id, record=record)
+
     def merge(self, record_id: str, other_id: str) -> Family | None:
         """The other's family joins the first's, and has its head; None where one of them is not remembered."""
         return self._run("merge", record_id, other_id)
 
     def _run(
         self,
-        operation: Literal["show", "split", "merge"],
+        operation: Literal["show", "split", "merge", "promote"],
         record_id: str,
         other_id: str = "",
         record: Record | None = None,

@@ -1,5 +1,5 @@
 -- Show or correct the family of a record. KEYS: the memory's ten (copies.lua), stream
--- ARGV: memory_ttl generation generation_seconds operation (show, split or merge) id other_id record (or '')
+-- ARGV: memory_ttl generation generation_seconds operation (show, split, merge or promote) id other_id record (or '')
 -- Answer: 'generation' (memory moved on), nil (not remembered), or
 -- {family id, head id or '', {id, version, flags, relation, received, published}*}, ids raw
 local operation, id, other, record = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
@@ -48,6 +48,27 @@ local function make_root(ticket, head)
   card.owner, card.relation = head, 0
 end
 
+local function publish(ticket, card)
+  card.flags, card.version = card.flags - UNPUBLISHED, 1
+  redis.call('XADD', KEYS[11], '*', 'event', 'create', 'id', hex(id), 'version', 1, 'record', record)
+  current.put_digest(string.sub(id, 1, 8), ticket)
+end
+
+-- A dropped copy is published as the head of a family whose members are all withdrawn or dropped.
+local function publish_copy(root)
+  if head_of(root, current.card(root)) then return root end
+  for _, member in ipairs(members_of(root)) do
+    local ticket, card = member[1], member[2]
+    if card.id == id and has(card.flags, UNPUBLISHED) then
+      publish(ticket, card)
+      current.write(ticket, card)
+      promote(root)
+      return root
+    end
+  end
+  return root
+end
+
 -- The member stands alone; the others keep together, under another root where it was theirs.
 local function split(root)
   local alone, others = nil, {}
@@ -63,9 +84,7 @@ local function split(root)
   chain(root, others)
   if has(card.flags, UNPUBLISHED) then
     if record == '' then return root end
-    card.flags, card.version = card.flags - UNPUBLISHED, 1
-    redis.call('XADD', KEYS[11], '*', 'event', 'create', 'id', hex(id), 'version', 1, 'record', record)
-    current.put_digest(string.sub(id, 1, 8), ticket)
+    publish(ticket, card)
   end
   make_root(ticket, ticket)
   chain(ticket, {})
@@ -85,6 +104,7 @@ end
 
 local root = gather(id)
 if root and operation == 'split' then root = split(root) end
+if root and operation == 'promote' then root = publish_copy(root) end
 if root and operation == 'merge' then root = merge(root) end
 if not root then return nil end
 local _, head = head_of(root, current.card(root))

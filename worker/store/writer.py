@@ -23,9 +23,11 @@ from redis.exceptions import RedisError
 from worker.config import Settings
 from worker.errors import SinkError, StateError
 from worker.state.durability import run_id, wait_until_durable
+from worker.state.families import Families
 from worker.state.keys import Keys
 from worker.state.queue import Entry, StorageQueue
 from worker.store.sink import Sink
+from worker.store.withdrawals import publish_next_copy, withdrawn_ids
 
 PAGE_ENTRIES = 250
 """Entries of one read; reading in hundreds is fifteen times as fast as one by one."""
@@ -84,6 +86,7 @@ class Writer:
         self._sink = sink
         self._redis = redis
         self._settings = settings
+        self._families = Families(redis, settings)
         self._events = Keys(settings.state.namespace).events
         self._consumer = consumer
         self._bury = bury
@@ -206,6 +209,8 @@ class Writer:
         for refused in result.refused:
             _log.warning("record_refused", entry=refused.entry.entry_id, reason=refused.reason)
             self._bury(refused.entry, refused.reason)
+        for record_id in withdrawn_ids(entries):
+            publish_next_copy(self._families, self._sink, record_id)
         self._queue.acknowledge(list(entries))
         before = self._progress
         self._progress = replace(
