@@ -135,3 +135,12 @@ def test_a_dropped_copy_is_explained_and_can_be_brought_back_and_merged_again(de
     again = desk.json("families", "merge", stored["id"], dropped["id"])
     assert again["head_id"] == stored["id"]
     assert {member["id"] for member in again["members"]} == {stored["id"], dropped["id"]}
+
+
+def test_a_purged_source_is_no_longer_copied(desk: Cli, tmp_path: Path) -> None:
+    first = write(tmp_path / "first.jsonl", [{"guid": "g1", "headline": "Harbour gates", "body_text": HARBOUR}])
+    desk.run("ingest", str(first), "--source", "gazette", "--until-idle")
+    assert b"forgot 1 of its articles" in desk.run("sources", "remove", "gazette", "--purge").stdout
+    second = write(tmp_path / "second.jsonl", [{"guid": "c1", "headline": "Basin", "body_text": REWRITTEN}])
+    desk.run("ingest", str(second), "--source", "courier", "--until-idle")
+    assert {record["headline"] for record in desk.lines("records")} == {"Harbour gates", "Basin"}

@@ -99,15 +99,23 @@ def add(
 @app.command()
 def remove(
     source_id: Annotated[str, typer.Argument(help="Id of the source.")],
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Forget the fingerprints of its articles too: nothing is a copy of them.")
+    ] = False,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Remove a source that was added here. Its records stay."""
+    """Remove a source that was added here. Its records stay in the store.
+
+    Example: [bold]copydesk sources remove gazette --purge[/bold]
+    """
     settings = load(config, data)
     with opened(settings) as desk:
         desk.sources.remove(source_id)
+        forgotten = desk.memory.forget_source(source_id) if purge else 0
         desk.wait_until_durable()
-    console.print(f"removed {source_id}", markup=False)
+    told = f", and forgot {forgotten:,} of its articles" if purge else ""
+    console.print(f"removed {source_id}{told}", markup=False)
 
 
 def _source(place: str, lane: Lane, facts: dict[str, Any], *, claim: bool) -> Source:
