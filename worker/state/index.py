@@ -104,7 +104,7 @@ def generation_keys(keys: Keys, generation: int) -> list[str]:
 
 def feature_prints(sketch: Sketch) -> bytes:
     """The upper half of each feature, as the index files it."""
-    return b"".join((feature >> 32).to_bytes(4, "big") for feature in sketch.features)
+    return struct.pack(f">{len(sketch.features)}I", *[feature >> 32 for feature in sketch.features])
 
 
 def read_candidates(answer: Sequence[Sequence[bytes]]) -> list[list[Found]]:
