@@ -85,6 +85,22 @@ def score_stream(gold: list[dict[str, Any]], dropped: dict[str, str]) -> dict[st
     return {**f1(right, wrong, missed), "lost": lost / len(seen)}
 
 
+def score_changes(gold: list[dict[str, Any]], dropped: dict[str, str]) -> dict[str, float]:
+    """For each kind of change the share of its copies that stand with another text of their cluster, and for each
+    kind of text the share that stands with a stranger."""
+    cluster = {line["id"]: line["cluster"] for line in gold}
+    family: defaultdict[str, list[str]] = defaultdict(list)
+    for line in gold:
+        family[head_of(dropped, line["id"])].append(line["id"])
+    shares: defaultdict[str, list[bool]] = defaultdict(list)
+    for line in gold:
+        others = [one for one in family[head_of(dropped, line["id"])] if one != line["id"]]
+        if line["kind"] == "dup":
+            shares[f"found {line['ops']}"].append(any(cluster[one] == line["cluster"] for one in others))
+        shares[f"merged {line['kind']}"].append(any(cluster[one] != line["cluster"] for one in others))
+    return {name: sum(some) / len(some) for name, some in sorted(shares.items())}
+
+
 def score_pairs(gold: list[dict[str, Any]], dropped: dict[str, str]) -> dict[str, float]:
     called = {label: [0, 0] for label in "DNUR"}
     for line in gold:

@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from benchmarks.dedupe_eval import Index, article_of, gold_of, read, score_pairs, score_stream
+from benchmarks.dedupe_eval import Index, article_of, gold_of, read, score_changes, score_pairs, score_stream
 from worker.dedupe.comparing import FEATURES, compare
 from worker.dedupe.furniture import Furniture
 from worker.dedupe.model import LEVELS, QUESTIONS, read_forest
@@ -233,6 +233,9 @@ def report(directory: Path, made: Pairs, found: Pairs, scores: tuple[np.ndarray,
         figures = score_stream(gold_of(directory, "constructed"), verdicts(made, scores[0], threshold))
         pairs = score_pairs(gold_of(directory, "natural"), verdicts(found, scores[1], threshold))
         print(f"{threshold:.2f}", " ".join(f"{name} {value:.4f}" for name, value in {**figures, **pairs}.items()))
+        if threshold == 0.6:
+            changes = score_changes(gold_of(directory, "constructed"), verdicts(made, scores[0], threshold))
+            print("    ", " ".join(f"{name} {value:.3f}" for name, value in changes.items()))
 
 
 def export(model: HistGradientBoostingClassifier) -> dict[str, Any]:

@@ -106,6 +106,8 @@ def test_numbers_are_their_digits_with_their_separators() -> None:
 
     assert numbers("about 200 ft") == numbers("about 200ft") != numbers("about 201 ft")
     assert numbers("paid 1,250 now") != numbers("paid 1 250 now")
+    assert numbers("the two boats sank") == numbers("the 2 boats sank") != numbers("the three boats sank")
+    assert numbers("der sechste Versuch") == numbers("the 6th attempt")
     assert len(numbers("from 12:30 to 14.15, 3 of 3")) == 3
 
 

@@ -35,6 +35,7 @@ from worker.dedupe.codepoints import (
     values,
     values_of,
 )
+from worker.dedupe.numerals import NUMERALS
 
 _BASE = np.uint64(0xD6E8FEB86659FD93)
 """Odd, so that it has an inverse modulo 2^64 and no character of a long word is forgotten."""
@@ -42,6 +43,7 @@ _INVERSE = np.uint64(pow(int(_BASE), -1, 1 << 64))
 _POWERS_KEPT = 1 << 17
 _COMMON_FOLDS = (("\u00ad", ""), ("\u00a0", " "), ("…", "."))
 """What is often the only reason for the dear normalisation: soft hyphen, no-break space, ellipsis."""
+_LOW_BITS = np.uint64(0xFFFF)
 _SECOND = np.uint64(0xA0761D6478BD642F)
 
 
@@ -49,9 +51,9 @@ _SECOND = np.uint64(0xA0761D6478BD642F)
 class Words:
     """The words of some texts, in order.
 
-    For each its hash, that of its digits alone, the number of its text, and what it is: does it hold a digit, is
-    it a name, is there one character that is no white space between it and the next; its weight: letters, and four
-    for a number; does it begin a line, a sentence or clause?
+    For each its hash, that of its digits alone (0 if it is no number), the number of its text, and what it is: a
+    number, a name; is there one character that is no white space between it and the next; its weight: letters, and
+    four for a number in digits; does it begin a line, a sentence or clause?
     """
 
     hashes: U64
@@ -80,17 +82,19 @@ def split_words(texts: Sequence[str]) -> Words:
     first_kinds = all_kinds[starts]
     unspaced = (first_kinds & UNSPACED) > 0
     values_at = _character_values(points)
+    whole = _word_hashes(values_at, starts)
     numbers = _number_hashes(values_at, np.flatnonzero(all_kinds & DIGIT), starts)
-    is_number = numbers > 0
-    hashes, keep = _pairs(_word_hashes(values_at, starts), text_of_word, unspaced)
+    has_digit = numbers > 0
+    _add_numerals(numbers, whole)
+    hashes, keep = _pairs(whole, text_of_word, unspaced)
     words = Words(
         hashes=hashes,
         numbers=numbers,
         texts=text_of_word,
-        is_number=is_number,
+        is_number=numbers > 0,
         is_name=_names(first_kinds, between, unspaced),
         touches_next=_touching(starts, lengths, between),
-        weights=lengths + 4 * is_number + 8 * unspaced,
+        weights=lengths + 4 * has_digit + 8 * unspaced,
         begins_line=_after(between, LINE),
         begins_clause=_after(between, LINE) | _after(between, STOP | SPACE),
     )
@@ -168,6 +172,32 @@ def _number_hashes(characters: U64, digits: I64, starts: I64) -> U64:
     begins = np.flatnonzero(np.concatenate(([True], words[1:] != words[:-1])))
     hashes[words[begins]] = _word_hashes(characters[digits], begins)
     return hashes
+
+
+@cache
+def _numerals() -> tuple[U64, U64, Bools]:
+    """(hashes of number words in order, those of their digits, for each low 16 bits: is there such a word?)."""
+    words = {word: number for number, written in NUMERALS.items() for word in written.split()}
+    spelled, digits = (_hash_alone(list(texts)) for texts in (words, map(str, words.values())))
+    order = np.argsort(spelled)
+    may_be = np.zeros(1 << 16, dtype=np.bool_)
+    may_be[spelled & _LOW_BITS] = True
+    return spelled[order], digits[order], may_be
+
+
+def _hash_alone(words: list[str]) -> U64:
+    points = _code_points(words)
+    starts, _ = _word_bounds(kinds().take(points, mode="clip"))
+    return _word_hashes(_character_values(points), starts)
+
+
+def _add_numerals(numbers: U64, words: U64) -> None:
+    """Give number words the hash of their digits."""
+    spelled, digits, may_be = _numerals()
+    some = np.flatnonzero(may_be[words & _LOW_BITS])
+    at = np.minimum(np.searchsorted(spelled, words[some]), len(spelled) - 1)
+    right = spelled[at] == words[some]
+    numbers[some[right]] = digits[at[right]]
 
 
 def _pairs(hashes: U64, texts: I64, unspaced: Bools) -> tuple[U64, Bools]:
