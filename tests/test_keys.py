@@ -16,6 +16,7 @@ from worker import pipeline
 from worker.model import Source
 from worker.operate.dead import purge, replay
 from worker.state.keys import EXPIRING, PERMANENT, Keys
+from worker.state.preflight import confirms_too_soon
 from worker.state.pulses import Pulses
 
 LARGE = {"COPYDESK_LIMITS_INLINE_BYTES": "2000", "COPYDESK_BATCHES_DOCUMENTS": "3"}
@@ -58,6 +59,8 @@ def run_everything(office: Office, base: Path) -> None:
     assert office.desk.sources.pop_due() == ["watched"]
     office.desk.sources.add(Source(id="feed", kind="feed", url="https://feed.example/rss"))
     office.desk.hosts.take(["feed.example"])
+    confirms_too_soon(office.desk.redis)
+    office.desk.hosts.keep_rules("https://feed.example/robots.txt", b"{}", 60)
     office.desk.sources.add(Source(id="left", kind="feed", url="https://left.example/rss"))
     office.desk.note("left", {"url": "https://left.example/rss"})
     office.desk.sources.remove("left")
@@ -87,10 +90,10 @@ def is_expiring(name: str) -> bool:
         "<generation>": r"g\d+",
         "<batch>": r"[nb][0-9a-f]{24}",
     }
-    shapes |= {"<host>": r"[a-z0-9.:-]+", "<process>": r"\S+"}
+    shapes |= {"<host>": r"[a-z0-9.:-]+", "<process>": r"\S+", "<url>": r"\S+"}
     for declared in EXPIRING:
         kind, _, variable = declared.partition(":")
-        if re.fullmatch(f"{kind}:{shapes[variable]}", name):
+        if re.fullmatch(f"{kind}:{shapes[variable]}" if variable else kind, name):
             return True
     return False
 

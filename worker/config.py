@@ -18,7 +18,7 @@ import msgspec
 
 from worker.clean.dates import find_timezone
 from worker.errors import ConfigurationError
-from worker.model import DedupePolicy, DedupeThreshold, Source
+from worker.model import DedupePolicy, DedupeThreshold, FullText, Source
 from worker.parse.field_map import check_fields
 from worker.parse.unpacking import ContainerLimits
 from worker.secrets import mask, name_secret, name_secrets
@@ -154,7 +154,8 @@ class Feeds(_Section, frozen=True, kw_only=True):
 
     `interval_seconds` is the shortest wait between two polls of a feed; one with few entries waits up to
     `slowest_interval_seconds`, one whose server gives no validators `interval_without_validators_seconds`. At most
-    `archive_pages` pages of an archive, or sitemaps of an index, are fetched after one poll.
+    `archive_pages` pages of an archive, or sitemaps of an index, are fetched after one poll. `full_text` says whether
+    the pages of articles are fetched: `auto` where a feed carries only summaries, `always`, `never`.
     `timeout_seconds` bounds a whole fetch with its redirects; in it, a connection must be there within
     `connect_seconds`, and the answer's headers `first_byte_seconds` later. `at_once` fetches run in one process,
     `at_once_everywhere` on all machines, one of them at a host. A host rests `host_spacing_seconds` after each, and up
@@ -166,6 +167,7 @@ class Feeds(_Section, frozen=True, kw_only=True):
     interval_without_validators_seconds: float = 86_400.0
     slowest_interval_seconds: float = 14_400.0
     archive_pages: int = 10
+    full_text: FullText = "never"
     timeout_seconds: float = 30.0
     connect_seconds: float = 10.0
     first_byte_seconds: float = 20.0

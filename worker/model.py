@@ -29,6 +29,7 @@ DedupeThreshold = Literal["strict", "balanced", "loose"]
 LANES: tuple[Lane, ...] = ("news", "backfill")
 UntrustedId = Literal["guid", "link"]
 Archives = Literal["never", "linked", "paged"]
+FullText = Literal["never", "auto", "always"]
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,6 +45,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     `tags` are the user's own, for people and OPML; the folders of an imported file are tags. `archives` says how a feed
     is followed back where entries may have been missed: by its own links (RFC 5005), or also by numbered pages.
+    `full_text` replaces the deployment's `feeds.full_text`: whether the pages of articles are fetched.
 
     A feed may ask hosts with private addresses only where `allowed_hosts` names them. `headers`, `auth`
     ("user:password") and `proxy` (an http(s) URL) may name environment variables as `${NAME}`; they are secrets, and
@@ -66,6 +68,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     fields: dict[str, str] = {}
     tags: tuple[str, ...] = ()
     archives: Archives = "linked"
+    full_text: FullText | None = None
     allowed_hosts: tuple[str, ...] = ()
     headers: dict[str, str] = {}
     auth: str | None = None
@@ -98,6 +101,13 @@ class Burial(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     software_version: str = ""
 
 
+class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry as a feed of its own, and the address of the feed it was taken from."""
+
+    content: bytes
+    url: str
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Bytes as received, with where and when.
 
@@ -105,6 +115,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `origin` is the path or URL; `member` names a part of it (line of a JSONL file, entry of a feed, path in an
     archive). `timezone` and `fields` are those of its source. `refused` is set where a container lost something: it
     is all that parsing this document gives. `untrusted_ids` are names that the feed gives to several entries.
+    `entry` is the entry of a feed that led to this page; `warnings` are for every article found here.
     """
 
     source_id: str
@@ -122,6 +133,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fields: dict[str, str] = {}
     http: Http | None = None
     untrusted_ids: tuple[UntrustedId, ...] = ()
+    entry: FeedEntry | None = None
+    warnings: tuple[str, ...] = ()
     replayed_from: str | None = None
     history: tuple[Burial, ...] = ()
     refused: Refusal | None = None

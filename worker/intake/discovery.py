@@ -70,6 +70,15 @@ def declared(content: bytes, headers: Headers, url: str) -> list[Candidate]:
     return _distinct(found)
 
 
+def canonical_of(content: bytes) -> str | None:
+    """The address that a page calls its canonical one, as written; None where it says nothing."""
+    page = _page(content)
+    if page is None:
+        return None
+    links = (each for each in page.iter("link") if "canonical" in (each.get("rel") or "").lower().split())
+    return next((str(each.get("href")) for each in links if each.get("href")), None)
+
+
 def sitemaps(robots: str, url: str) -> list[Candidate]:
     """The sitemaps that a robots.txt names, those for news first."""
     named = [absolute_url(line, url) for line in _SITEMAP_LINE.findall(robots[:500_000])]

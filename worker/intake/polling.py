@@ -214,7 +214,9 @@ class Polling:
         due_seconds, problem = REDIRECT_WAIT_SECONDS, None
         try:
             async with self._slots:
-                polled = await poll_feed(source, feed.state, self._client, self._settings, self._spool, now, admit)
+                polled = await poll_feed(
+                    source, feed.state, self._client, self._settings, self._spool, now, admit, self._hosts
+                )
             due_seconds, problem = polled.next_due_seconds, polled.problem
         except HostBusyError as error:
             problem = str(error)

@@ -10,10 +10,10 @@ import msgspec
 
 from worker.desk import Desk
 from worker.errors import ConfigurationError
-from worker.intake import archives, sitemaps
 from worker.intake.feed import memory_of
 from worker.intake.http import without_credentials
 from worker.intake.poll_state import PollState, health_of
+from worker.intake.steps import recalled_steps
 from worker.state.sources import SourceState
 
 
@@ -28,7 +28,7 @@ def why(desk: Desk, source_id: str) -> dict[str, Any]:
     pause = desk.pauses.why("pull", source.lane, source.id)
     if pause:
         health, reason = "paused", pause
-    walk = archives.recalled_walk(fields.get(archives.FIELD, ""))
+    steps = recalled_steps(fields)
     return {
         "id": source.id,
         "kind": source.kind,
@@ -46,7 +46,7 @@ def why(desk: Desk, source_id: str) -> dict[str, Any]:
         "turnover_seconds": memory.turnover_seconds or None,
         "gaps_suspected": memory.gaps,
         "last_gap_at": memory.gap_at or None,
-        "steps_left": (walk.left if walk else 0) + len(sitemaps.recalled(fields)),
+        "steps_left": (steps.walk.left if steps.walk else 0) + len(steps.maps) + len(steps.tasks),
         "hub": memory.hubs[0] if memory.hubs else None,
         "polls": _polls(memory),
     }

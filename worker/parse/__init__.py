@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from worker.errors import Failed, Rejected
-from worker.model import Article, Document, Refusal
+from worker.model import Article, Document, FeedEntry, Http, Refusal
 from worker.parse.containers import is_container, open_container
 from worker.parse.detect import (
     BINARY,
@@ -22,6 +22,7 @@ from worker.parse.detect import (
     document_name,
     refuse_entities,
 )
+from worker.parse.full_text import merge
 from worker.parse.refusals import parse_error, refusal
 from worker.parse.table import PARSERS
 
@@ -40,6 +41,11 @@ def parse_document(document: Document, content: bytes, depth: int = 0) -> list[A
     """
     if document.refused is not None:
         return [document.refused]
+    if document.entry is not None:
+        return [_with_page(document, document.entry, content, depth)]
+    if document.warnings:
+        plain = msgspec.structs.replace(document, warnings=())
+        return [_warned(item, document.warnings) for item in parse_document(plain, content, depth)]
     found: list[Article | Refusal] = []
     try:
         found.extend(_parse(document, content, depth))
@@ -52,6 +58,21 @@ def parse_document(document: Document, content: bytes, depth: int = 0) -> list[A
     except Exception as error:  # noqa: BLE001 - a parser's bug must cost this one only
         return [parse_error(error, document.member)]
     return found or [refusal(Rejected("no_article", "nothing was found"), document.member)]
+
+
+def _with_page(document: Document, entry: FeedEntry, content: bytes, depth: int) -> Article | Refusal:
+    """What a feed's entry and the page it links to give together."""
+    page = msgspec.structs.replace(document, entry=None)
+    http = Http(url=entry.url, status=200)
+    feed = msgspec.structs.replace(page, http=http, origin=entry.url, media_type=None, encoding_declared="utf-8")
+    first = parse_document(feed, entry.content, depth)[0]
+    return merge(first, parse_document(page, content, depth)[0], content)
+
+
+def _warned(item: Article | Refusal, warnings: tuple[str, ...]) -> Article | Refusal:
+    if isinstance(item, Refusal):
+        return item
+    return msgspec.structs.replace(item, warnings=tuple(dict.fromkeys([*item.warnings, *warnings])))
 
 
 def _parse(document: Document, content: bytes, depth: int) -> Iterator[Article | Refusal]:

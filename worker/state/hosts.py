@@ -10,6 +10,7 @@ import random
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
@@ -69,6 +70,15 @@ class Hosts:
         """Give a lease back; the host rests for `rest_seconds`, its spacing where nothing is said."""
         rest = self.rest_seconds(lease.host) if rest_seconds is None else rest_seconds
         self._scripts.run("free_host", self._names(lease), [lease.token, rest], pipe)
+
+    def rules_of(self, origin: str) -> bytes | None:
+        """What is remembered of a robots.txt, by its address."""
+        answer: Any = self._redis.get(self._keys.robots(origin))
+        return bytes(answer) if answer is not None else None
+
+    def keep_rules(self, origin: str, rules: bytes, seconds: int) -> None:
+        """Remember a robots.txt for so many seconds, for all who ask that host."""
+        self._redis.set(self._keys.robots(origin), rules, ex=seconds)
 
     def _take(self, lease: HostLease, pipe: Pipeline) -> None:
         at_once, everywhere = self.rule(lease.host).at_once, self._settings.feeds.at_once_everywhere

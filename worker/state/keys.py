@@ -54,6 +54,7 @@ EXPIRING = {
     "received:<batch>": "string; this batch was received, and settled perhaps (15 minutes: a repeated receive is none)",
     "probe": "string; written to see whether the server waits for its disk (a minute)",
     "receipts:<day>": "hash; digest of an origin -> its verdict (memory.receipt_days)",
+    "robots:<url>": "string; a host's robots.txt, by its address (a day)",
     "forgotten:<source>": "hash; what the polls of a removed feed left, should it come back (30 days)",
 }
 
@@ -98,6 +99,9 @@ class Keys:
 
     def poll(self, source_id: str) -> str:
         return self.name("poll", source_id)
+
+    def robots(self, url: str) -> str:
+        return self.name("robots", url)
 
     def forgotten(self, source_id: str) -> str:
         return self.name("forgotten", source_id)
