@@ -43,6 +43,7 @@ faults: $(VENV)/.installed-dev ## Kill workers and the server at random for abou
 
 bench: $(VENV)/.installed-dev ## Measure throughput
 	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/polling.py
 
 clean: ## Remove the environment and caches (never data/)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info

@@ -36,8 +36,8 @@ from worker import pipeline
 from worker.cli import app
 from worker.config import load_settings
 from worker.errors import ConfigurationError, FetchError
-from worker.intake.http import Door, tls_context
-from worker.intake.http.client import checked_header
+from worker.intake.http import Door, FetchAnswer, FetchRequest, HttpClient, tls_context
+from worker.intake.http.client import LARGE_BYTES, MOST_LARGE, checked_header
 from worker.intake.http.secrets import reveal
 from worker.model import Source
 
@@ -162,6 +162,17 @@ def test_the_body_of_an_error_is_not_read(server: Server) -> None:
     server.answers["/f"] = endless
     answer = get(server.url("/f"), most_bytes=CAP)
     assert (answer.status, answer.reason, answer.content) == (404, "Not Found", b"")
+
+
+def test_large_bodies_take_turns(server: Server) -> None:
+    server.answers["/f"] = feed_answer(b"x" * (LARGE_BYTES + 1))
+    request = FetchRequest(url=server.url("/f"), allowed_hosts=frozenset({"127.0.0.1"}))
+
+    async def fetch_many() -> list[FetchAnswer]:
+        client = HttpClient("copydesk tests")
+        return await asyncio.gather(*(client.fetch(request) for _ in range(2 * MOST_LARGE)))
+
+    assert {len(answer.content) for answer in asyncio.run(fetch_many())} == {LARGE_BYTES + 1}
 
 
 # Codings

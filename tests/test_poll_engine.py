@@ -159,6 +159,27 @@ def test_bells_for_feeds_are_few_and_may_be_lost_or_come_twice(office: Office, s
     assert len(server.seen) == GROUP + 1
 
 
+def test_large_documents_travel_through_the_spool(
+    redis: Redis, server_url: str, tmp_path: Path, server: CountingServer
+) -> None:
+    assert redis.ping()
+    settings = settings_for(tmp_path, NO_REST | {"COPYDESK_LIMITS_INLINE_BYTES": "300"})
+    with open_office(server_url, settings) as office:
+        add_feeds(office, server, [host(number) for number in range(3)])
+        assert pipeline.poll(office.desk) == 3
+        assert office.desk.redis.hlen(office.desk.keys.name("spool")) == 3
+        office.drain()
+        assert office.verdicts() == {"stored": 3}
+        (tmp_path / "data" / "spool").rename(tmp_path / "data" / "gone")
+        (tmp_path / "data" / "spool").write_text("no directory")
+        server.answers["/0"] = server.once(8)
+        office.desk.sources.note("feed-0", {"etag": "", "poll": ""})
+        office.due_now("feed-0")
+        pipeline.poll(office.desk)
+        state = office.desk.sources.recall("feed-0")
+        assert (state["more"], bool(state["problem"])) == ("1", True), "asked again soon, and no fault of the feed"
+
+
 def test_a_host_is_asked_by_one_at_a_time_with_a_rest_between(office: Office, server: CountingServer) -> None:
     """Two workers, several feeds of each of two hosts; what the rest costs is measured, nothing is slept."""
     settings = load_settings(

@@ -13,8 +13,6 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from worker.config import Settings
-from worker.errors import StateError
-from worker.intake.files import keep_inline_or_spool
 from worker.intake.polling import Settled
 from worker.model import Batch, Document, Lane, Source
 from worker.state.burials import Burials
@@ -36,8 +34,6 @@ from worker.state.spool import Spool
 
 StageTask = Literal["pull", "parse", "dedupe"]
 BellTask = Literal["pull", "poll", "parse", "dedupe"]
-SPOOL_RETRY_SECONDS = 5.0
-"""How soon a feed is asked again where not the feed but the spool failed."""
 
 log = structlog.get_logger()
 
@@ -115,10 +111,7 @@ class Desk:
         return document.content if document.content_ref is None else self.spool.read(document.content_ref)  # type: ignore[return-value]  # exactly one of the two is set
 
     def settle(self, ended: Sequence[Settled]) -> None:
-        """Write what polls gave: batches with what was learned, due times and leases, in one pipeline; then ring.
-
-        A document that the spool cannot take leaves its feed as it was, due again soon.
-        """
+        """Write what polls gave: batches with what was learned, due times and leases, in one pipeline; then ring."""
         batches: list[Batch] = []
         with self.redis.pipeline(transaction=False) as pipe:
             for settled in ended:
@@ -143,11 +136,8 @@ class Desk:
         fields = {**polled.learned, "pulled_at": f"{time.time():.3f}", "problem": settled.problem or "", "more": more}
         if polled.document is None:
             return fields, settled.due_seconds, None
-        try:
-            document = keep_inline_or_spool(polled.document, self.settings, self.spool)
-        except StateError as error:
-            return {"problem": str(error), "more": "1"}, SPOOL_RETRY_SECONDS, None
-        batch = Batch(id=new_id(source.lane), source_id=source.id, lane=source.lane, day=today(), documents=(document,))
+        documents = (polled.document,)
+        batch = Batch(id=new_id(source.lane), source_id=source.id, lane=source.lane, day=today(), documents=documents)
         return fields, settled.due_seconds, batch
 
     # The methods below are what intake sees of the ledger (worker.intake.receiver.Receiver).

@@ -28,7 +28,8 @@ from worker.config import Settings
 from worker.errors import FetchError, StateError
 from worker.intake.feed import Polled, asked_url, judge_failure, poll_feed
 from worker.intake.fetch import local_path
-from worker.intake.http import HttpClient, parse_target
+from worker.intake.files import keep_inline_or_spool
+from worker.intake.http import Admit, HttpClient, parse_target
 from worker.intake.receiver import PAUSE_SECONDS
 from worker.model import Source
 from worker.state.feeds import DueFeed, Feeds
@@ -214,9 +215,7 @@ class Polling:
         due_seconds, problem = REDIRECT_WAIT_SECONDS, None
         try:
             async with self._slots:
-                polled = await poll_feed(
-                    source, feed.state, self._client, self._settings, self._spool, now, admit, self._hosts
-                )
+                polled = await self._ask(feed, now, admit)
             due_seconds, problem = polled.next_due_seconds, polled.problem
         except HostBusyError as error:
             problem = str(error)
@@ -229,6 +228,17 @@ class Polling:
             polled = judge_failure(source, feed.state, FetchError("fault", type(error).__name__), self._settings, now)
             due_seconds, problem = polled.next_due_seconds, polled.problem
         return Settled(source, due_seconds, polled, problem, tuple((each, None) for each in extra))
+
+    async def _ask(self, feed: DueFeed, now: datetime, admit: Admit) -> Polled:
+        """Poll one feed; a large document lies in the spool then, not in our memory."""
+        polled = await poll_feed(
+            feed.source, feed.state, self._client, self._settings, self._spool, now, admit, self._hosts
+        )
+        document = polled.document
+        if document is None or len(document.content or b"") <= self._settings.limits.inline_bytes:
+            return polled
+        kept = await asyncio.to_thread(keep_inline_or_spool, document, self._settings, self._spool)
+        return replace(polled, document=kept)
 
     async def _take_host(self, host: str) -> HostLease:
         """A lease on a host that a redirect leads to; raises HostBusyError where it stays busy."""

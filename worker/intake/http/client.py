@@ -24,6 +24,9 @@ from worker.intake.http.expand import ACCEPT_ENCODING, expander_for
 from worker.intake.http.messages import MOST_REDIRECTS, Admit, FetchAnswer, FetchRequest, Header
 from worker.intake.http.urls import Target, follow, normal_host, parse_target, printable
 
+LARGE_BYTES = 1_000_000
+MOST_LARGE = 8
+"""Most bodies above `LARGE_BYTES` that are read at the same time: what bounds the memory of many fetches."""
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
@@ -35,6 +38,7 @@ class HttpClient:
 
     def __init__(self, user_agent: str, door: Door | None = None) -> None:
         self._door = door or door_for()
+        self._large = asyncio.Semaphore(MOST_LARGE)
         self._user_agent = checked_header(b"User-Agent", user_agent.encode("utf-8"))
 
     async def fetch(self, request: FetchRequest, admit: Admit | None = None) -> FetchAnswer:
@@ -46,7 +50,7 @@ class HttpClient:
         started = time.monotonic()
         try:
             async with asyncio.timeout(request.deadline_seconds):
-                return await _Fetch(self._door, self._user_agent, request, admit, started).run()
+                return await _Fetch(self._door, self._large, self._user_agent, request, admit, started).run()
         except TimeoutError as error:
             raise FetchError("timeout", f"no whole answer within {request.deadline_seconds:g} s") from error
         except FetchError:
@@ -61,8 +65,15 @@ class _Fetch:
     """One fetch under way."""
 
     def __init__(
-        self, door: Door, user_agent: Header, request: FetchRequest, admit: Admit | None, started: float
+        self,
+        door: Door,
+        large: asyncio.Semaphore,
+        user_agent: Header,
+        request: FetchRequest,
+        admit: Admit | None,
+        started: float,
     ) -> None:
+        self._large = large
         self._request = request
         self._admit = admit
         self._started = started
@@ -129,7 +140,7 @@ class _Fetch:
     ) -> FetchAnswer:
         content, wire_bytes = b"", 0
         if 200 <= response.status < 300:  # nobody reads what an error page says
-            content, wire_bytes = await _read(response, self._request.most_bytes)
+            content, wire_bytes = await _read(response, self._request.most_bytes, self._large)
         return FetchAnswer(
             status=response.status,
             url=target.url,
@@ -169,19 +180,27 @@ def _reason(response: httpcore2.Response) -> str:
         return ""
 
 
-async def _read(response: httpcore2.Response, most_bytes: int) -> tuple[bytes, int]:
-    """The expanded body and its size as sent; raises FetchError before more than `most_bytes` of either are held."""
+async def _read(response: httpcore2.Response, most_bytes: int, large: asyncio.Semaphore) -> tuple[bytes, int]:
+    """The expanded body and its size as sent; raises FetchError before more than `most_bytes` of either are held.
+
+    What grows beyond `LARGE_BYTES` waits for its turn among the large ones.
+    """
     headers = [(name.lower(), value) for name, value in response.headers]
     announced = next((value for name, value in headers if name == b"content-length"), b"")
     if announced.isdigit() and int(announced[:19]) > most_bytes:
         raise FetchError("too_large", f"announces {announced[:19].decode()} bytes, {most_bytes} are allowed")
     expander = expander_for([value for name, value in headers if name == b"content-encoding"], most_bytes)
     pieces: list[bytes] = []
-    wire_bytes = 0
-    async for chunk in response.aiter_stream():
-        wire_bytes += len(chunk)
-        if wire_bytes > most_bytes:
-            raise FetchError("too_large", f"sends more than {most_bytes} bytes")
-        pieces += expander.expand(chunk)
-    expander.finish()
-    return b"".join(pieces), wire_bytes
+    wire_bytes = size = 0
+    async with contextlib.AsyncExitStack() as stack:
+        async for chunk in response.aiter_stream():
+            wire_bytes += len(chunk)
+            if wire_bytes > most_bytes:
+                raise FetchError("too_large", f"sends more than {most_bytes} bytes")
+            was_small = size <= LARGE_BYTES
+            size += sum(map(len, expanded := expander.expand(chunk)))
+            pieces += expanded
+            if was_small and size > LARGE_BYTES:
+                await stack.enter_async_context(large)
+        expander.finish()
+        return b"".join(pieces), wire_bytes
