@@ -13,7 +13,8 @@ DEDUP_DIR holds three sets of texts (see `read`), none of which comes into the r
   word triples are not, U between. That teaches what constructed negatives lack: galleries that a site repeats,
   tables of prices, the daily notice with other numbers. Articles that are also in the natural set are left out.
 
-U counts as no copy with less weight: a later take must be published, yet it is often nearly the same text.
+U counts as no copy, in the natural set with less weight: a later take must be published, yet it is often nearly the
+same text.
 Headlines are hidden in a third of the training pairs, for many sources have none.
 
 The model: gradient-boosted trees of three levels, monotone in the features that can only speak for or against a copy
@@ -44,10 +45,10 @@ from worker.dedupe.trimming import trim
 MODEL = Path(__file__).parent.parent / "worker" / "dedupe" / "model.json"
 TREES, LEARNING_RATE, SMALLEST_LEAF, RIDGE = 100, 0.1, 20, 1.0
 FOLDS = 5
-NATURAL_WEIGHT, UPDATE_WEIGHT = 3.0, 0.4
+NATURAL_WEIGHT, UPDATE_WEIGHT = 3.0, 0.6
 HIDDEN_HEADLINES = 0.5
 SPEAK_FOR = ("resemblance", "containment", "shared", "quarter", "lead", "title")
-SPEAK_AGAINST = ("missing", "changed", "number_share")
+SPEAK_AGAINST = ("missing", "changed", "number_share", "unevenness")
 TITLE = FEATURES.index("title")
 _WORD = re.compile(r"\w+(?:[.,:/-]\d+)*")
 _NOTICE = re.compile(r"FED (?:ADDS|SETS)|MONEY MARKET|POSTING|REPURCHASE|DISCOUNT NOTE|PAYOUT|CORRECTED|SEAT|T-BILL")
@@ -146,9 +147,8 @@ def stream(directory: Path, left_out: set[str]) -> Pairs:
     ]
     facts = {one: Facts(documents[one]) for at in chosen for one in pairs[at]}
     marks = [weak_label(facts[pairs[at][0]], facts[pairs[at][1]]) for at in chosen]
-    weights = np.array([0.5 if mark == "U" else 1.0 for mark in marks])
     labels: list[bool | None] = [mark == "D" for mark in marks]
-    return Pairs(documents, [pairs[at] for at in chosen], rows[chosen], labels, weights)
+    return Pairs(documents, [pairs[at] for at in chosen], rows[chosen], labels, np.ones(len(chosen)))
 
 
 class Facts:

@@ -23,6 +23,7 @@ FEATURES = (
     "shared",
     "weakest_quarter",
     "first_quarter",
+    "unevenness",
     "lead",
     "lead_containment",
     "lead_shared",
@@ -241,11 +242,11 @@ def _differences(facts: Match) -> tuple[F64, F64, F64, F64]:
     return share, facts.missing(), facts.changed(), facts.resemblance
 
 
-def _quarters(short: Sample, whole: Match) -> tuple[F64, F64]:
-    """Of the quarters of the shorter text: the share that is found of the least found, and of the first.
+def _quarters(short: Sample, whole: Match) -> tuple[F64, F64, F64]:
+    """How evenly the shorter text is found: (share of its least found quarter, of the first, spread).
 
-    A copy is found all over; of a text that shares a gallery or a background passage one end is found. Few samples
-    fall into a quarter, so its share is drawn towards that of the whole text.
+    A copy is found all over, and so is a rewrite, if less. Of a text that shares a gallery one end is found, of a
+    later take all but the news. Few samples fall into a quarter, so its share is drawn towards that of the whole text.
     """
     found = whole.shared & whole.told
     quarter = short.eighths >> np.uint32(PLACE_BITS - 2)
@@ -254,4 +255,5 @@ def _quarters(short: Sample, whole: Match) -> tuple[F64, F64]:
     for number in range(4):
         here = quarter == number
         shares.append(((found & here).sum(axis=1) + 2 * overall) / ((whole.told & here).sum(axis=1) + 2))
-    return np.minimum.reduce(shares), shares[0]
+    weakest = np.minimum.reduce(shares)
+    return weakest, shares[0], np.maximum.reduce(shares) - weakest
