@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +25,7 @@ from worker import pipeline
 from worker.config import load_settings
 from worker.desk import Desk, SilentBells
 from worker.intake import polling
+from worker.intake.polling import Settled
 from worker.model import Source
 from worker.operate.idle import what_waits
 from worker.state.hosts import HostLease
@@ -311,6 +313,22 @@ def test_one_bad_feed_does_not_keep_the_others(office: Office, server: CountingS
         "local": "unreadable",
         "variable": "refused",
     }
+
+
+def test_what_cannot_be_written_down_holds_up_nobody(
+    office: Office, server: CountingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_feeds(office, server, [host(number) for number in range(4)])
+    settle = office.desk.settle
+
+    def settle_badly(ended: Sequence[Settled]) -> None:
+        settle([replace(row, problem="\ud800") if row.polled and row.source.id == "feed-1" else row for row in ended])
+
+    monkeypatch.setattr(office.desk, "settle", settle_badly)
+    pipeline.poll(office.desk)
+    office.drain()
+    assert office.verdicts() == {"stored": 3}
+    assert office.desk.sources.recall("feed-1")["problem"].startswith("fault")
 
 
 def test_a_paused_intake_asks_no_feed(office: Office, server: CountingServer) -> None:

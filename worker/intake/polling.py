@@ -47,6 +47,8 @@ REDIRECT_WAIT_SECONDS = 5.0
 """How long a redirect waits for another host."""
 SHORTEST_TURN_SECONDS = 0.02
 """What a request takes at least, where a host needs no rest."""
+LONGEST_WAIT_SECONDS = 3600.0
+"""When a feed is polled again with which something is wrong that is our fault."""
 LOOK_SECONDS = 0.2
 """How soon a change that nobody announces is seen: a stop, another process's lease."""
 
@@ -162,7 +164,7 @@ class Polling:
             self._queues[host].extend(group[:room])
         else:
             room = 0
-            self._book(host, answer)
+            self._begin_at(host, answer)
         for feed in group[room:]:
             self._put_off(feed, self._book(host, each))
 
@@ -170,6 +172,10 @@ class Polling:
         """About how long one poll of this host takes, with the rest behind it."""
         rule = self._hosts.rule(host)
         return rule.spacing_seconds * (1 + self._settings.feeds.host_jitter / 2) / rule.at_once + SHORTEST_TURN_SECONDS
+
+    def _begin_at(self, host: str, seconds: float) -> None:
+        """Nobody has a turn at this host before so many seconds."""
+        self._booked[host] = max(self._booked.get(host, 0.0), time.monotonic() + seconds)
 
     def _book(self, host: str, seconds: float) -> float:
         """Seconds until a feed of this host has its turn behind all that were put off before; books `seconds` more."""
@@ -191,7 +197,7 @@ class Polling:
             await asyncio.sleep(self._hosts.rest_seconds(host))
             await asyncio.to_thread(self._hosts.renew, [lease])
         del self._queues[host]
-        self._book(host, rest or 0.0)
+        self._begin_at(host, rest or 0.0)
         for feed in queue:
             self._put_off(feed, self._book(host, self._turn_seconds(host)))
         self._ended.put_nowait(replace(settled, leases=(*settled.leases, (lease, rest))))
@@ -276,12 +282,29 @@ class Polling:
             group = [await self._ended.get()]
             while len(group) < GROUP and not self._ended.empty():
                 group.append(self._ended.get_nowait())
-            await asyncio.to_thread(self._settle, group)
+            await asyncio.to_thread(self._settle_all, group)
             for settled in group:
                 self._in_hand.discard(settled.source.id)
                 self._leases.difference_update(lease for lease, _ in settled.leases)
                 self._polled += settled.polled is not None
+                if settled.problem or (settled.polled and settled.polled.document):
+                    log.info("polled", source=settled.source.id, problem=settled.problem)
             self._moved.set()
+
+    def _settle_all(self, group: Sequence[Settled]) -> None:
+        """Settle a group; what cannot even be written down is put off alone, and the others are not held up by it."""
+        try:
+            self._settle(group)
+        except (ValueError, TypeError):
+            # Raised before anything was sent: values are encoded first.
+            if len(group) > 1:
+                for settled in group:
+                    self._settle_all([settled])
+                return
+            settled = group[0]
+            log.exception("poll_not_settled", source=settled.source.id)
+            fault = "fault: what the poll gave cannot be written down"
+            self._settle([replace(settled, due_seconds=LONGEST_WAIT_SECONDS, polled=None, problem=fault)])
 
     async def _keep(self) -> None:
         """Keep what is in hand from being taken by others."""
