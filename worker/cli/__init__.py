@@ -10,7 +10,20 @@ import typer
 from redis.exceptions import RedisError
 
 from worker import __version__
-from worker.cli import dead, dedupe, families, hand_over, health, operators, parts, pauses, records, run, sources
+from worker.cli import (
+    dead,
+    dedupe,
+    families,
+    hand_over,
+    health,
+    operators,
+    parts,
+    pauses,
+    records,
+    run,
+    sources,
+    websub,
+)
 from worker.errors import ConfigurationError, CopydeskError
 from worker.secrets import mask
 
@@ -23,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     add_completion=False,
 )
-for module in (run, hand_over, dedupe, parts, records, operators, pauses):
+for module in (run, hand_over, dedupe, parts, records, operators, pauses, websub):
     module.register(app)
 app.add_typer(sources.app, name="sources")
 app.add_typer(dead.app, name="dead")

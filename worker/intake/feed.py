@@ -19,7 +19,7 @@ import structlog
 
 from worker.config import Settings
 from worker.errors import FetchError
-from worker.intake import archives, fulltext, sitemaps
+from worker.intake import archives, fulltext, sitemaps, websub
 from worker.intake.archives import same_origin
 from worker.intake.entry_ids import compare
 from worker.intake.fetch import Fetched, document_of_answer, known_validators, local_path, read_local, request_for
@@ -102,8 +102,11 @@ def judge_answer(
     source: Source, state: Mapping[str, str], answer: FetchAnswer, seen: Glance, settings: Settings, now: datetime
 ) -> Polled:
     """What the feed's own answer means."""
-    memory, policy, steps = memory_of(source, state), policy_of(source, settings), recalled_steps(state)
-    decision = after_answer(memory, policy, answer, seen, now.timestamp(), _jitter())
+    memory, steps, moment = memory_of(source, state), recalled_steps(state), now.timestamp()
+    subscription = websub.recalled(state)
+    pushed = subscription is not None and subscription.is_active(moment)
+    policy = msgspec.structs.replace(policy_of(source, settings), pushed=pushed)
+    decision = after_answer(memory, policy, answer, seen, moment, _jitter())
     for notice in decision.notices:
         log.warning(notice, source=source.id, url=answer.url)
     most = settings.feeds.archive_pages
@@ -119,7 +122,7 @@ def judge_answer(
     more = steps.left() and decision.problem is None
     return Polled(
         source,
-        steps.due_seconds(decision.state.due_at, now.timestamp()) if more else decision.next_due_seconds,
+        steps.due_seconds(decision.state.due_at, moment) if more else decision.next_due_seconds,
         _learned(decision, now) | steps.fields() | {"status": str(answer.status)},
         document,
         decision.problem,

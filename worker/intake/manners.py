@@ -65,7 +65,8 @@ class Answered(Protocol):
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """The waits that hold for one source, in seconds. `own` is True where the source sets its interval itself.
 
-    `may_move` is False for a source with secrets: a redirect must not decide where they go.
+    `may_move` is False for a source with secrets: a redirect must not decide where they go. `pushed` is
+    True while a hub has promised to tell what is new.
     """
 
     interval_seconds: float
@@ -73,6 +74,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     slowest_seconds: float
     own: bool = False
     may_move: bool = True
+    pushed: bool = False
 
     @property
     def cap_seconds(self) -> float:
@@ -230,6 +232,8 @@ def _own_wait(state: PollState, policy: Policy, now: float) -> Wait:
     floor = policy.interval_seconds
     if policy.own:
         return Wait(floor, "the source's interval_seconds")
+    if policy.pushed:
+        return Wait(policy.slowest_seconds, "its hub tells what is new; slow polls in case it does not")
     if state.gap_at == now:
         return Wait(floor, "a gap is suspected: feeds.interval_seconds, the shortest wait")
     turnover = state.turnover_seconds / 2 if state.turnover_seconds else math.inf

@@ -133,7 +133,11 @@ class _Fetch:
         url = httpcore2.URL(
             scheme=target.scheme.encode(), host=target.host.encode(), port=target.port, target=target.path.encode()
         )
-        return httpcore2.Request(b"GET", url, headers=headers)
+        body = self._request.body
+        if body is None:
+            return httpcore2.Request(b"GET", url, headers=headers)
+        headers.append((b"Content-Length", str(len(body)).encode()))
+        return httpcore2.Request(b"POST", url, headers=headers, content=body)
 
     async def _answer(
         self, response: httpcore2.Response, target: Target, redirects: tuple[tuple[int, str], ...]

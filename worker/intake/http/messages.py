@@ -13,7 +13,7 @@ Admit = Callable[[str], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """One GET.
+    """One GET, or a POST where there is a `body`.
 
     `headers` go with every request of the fetch. `private_headers` and `auth` (user, password; those in the URL
     where it is None) go to the origin of `url` only, never where a redirect leads elsewhere. `proxy` is an http(s) URL.
@@ -24,6 +24,7 @@ class FetchRequest:
 
     url: str = field(repr=False)
     headers: tuple[Header, ...] = ()
+    body: bytes | None = field(default=None, repr=False)
     private_headers: tuple[Header, ...] = field(default=(), repr=False)
     auth: tuple[str, str] | None = field(default=None, repr=False)
     proxy: str | None = field(default=None, repr=False)
