@@ -1,0 +1,48 @@
+"""A drop of many files does not delay a feed."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.cli_support import FAST, Cli
+from tests.support import wait_until
+from worker.supervisor import PARTS
+
+FILES = 3_000
+FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>Ferries</title>
+<item><title>The ferry runs again</title><link>https://ferry.example/again</link><guid>again</guid>
+<description>{}</description></item></channel></rss>"""
+
+
+@pytest.mark.slow
+def test_a_feeds_entry_is_stored_while_a_drop_of_files_is_worked_on(tmp_path: Path) -> None:
+    """The same lane for both: the worst case. That it is early is seen by what of the drop is still waiting."""
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    for number in range(FILES // 20):
+        words = " ".join(f"w{number}x{place}" for place in range(120))
+        rows = [
+            {"guid": f"g{number}-{k}", "headline": f"Story {number} {k}", "body_text": f"{k} {words} end{k}"}
+            for k in range(20)
+        ]
+        (drop / f"{number:04}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    feed = tmp_path / "feed.rss"
+    sources = '[[source]]\nid = "drop"\nkind = "directory"\npath = "../drop"\n'
+    desk = Cli(tmp_path, sources, FAST + "[workers]\nparse_processes = 1\n[batches]\ndocuments = 20\n")
+    with (tmp_path / "run.log").open("wb") as log:
+        process = desk.popen("run", stdout=log, stderr=log)
+    try:
+        wait_until(lambda: len(psutil.Process(process.pid).children()) == len(PARTS) + 1, 90, "all parts running")
+        wait_until(lambda: desk.json("status")["in_flight"] > FILES // 3, 120, "much in flight")
+        feed.write_text(FEED.format("The ferry crosses the river again, every half hour from six. " * 12))
+        desk.run("sources", "add", str(feed), "--id", "feed")
+        wait_until(lambda: any(row["source_id"] == "feed" for row in desk.lines("records", "-n", "5000")), 120, "entry")
+        assert desk.json("status")["in_flight"] > 0, "the drop is not done yet"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
