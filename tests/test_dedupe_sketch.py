@@ -149,6 +149,7 @@ def test_scripts_without_spaces_are_read_in_pairs(text: str) -> None:
         "Related: Ferry strike ends | Silo grows",
         "Updated 09 / 14 / 2013 01 : 03 PM",
         "9 September 2013 11:55 GMT",
+        "Posted 19th Sept. 2013, 7:07AM",
         "Von Mats Ekholm",
         "© 2026 Ostmere Post. All rights reserved.",
     ],

@@ -33,9 +33,10 @@ _BY = re.compile(
 _TIME_WORDS = (
     r"posted|published|updated|last|modified|edited|created|first|on|at|of|the|am|pm|a|m|p|gmt|utc|bst|est|edt|cst|cdt|pst"
     r"|pdt|cet|cest|et|pt|st|nd|rd|th|hrs|uhr|stand|mon|tue|wed|thu|fri|sat|sun|today|yesterday|ist|jst|aest"
-    r"|mon(?:day)?|tues(?:day)?|wednesday|thurs(?:day)?|friday|saturday|sunday"
+    r"|monday|tues(?:day)?|wednesday|thurs(?:day)?|friday|saturday|sunday"
 )
-_TIME_STAMP = re.compile(rf"(?=.*\d)(?:[\W\d_]|\b(?:{_TIME_WORDS}|{_MONTH})\b)+$", re.IGNORECASE)
+_TIME_STAMP = re.compile(rf"(?=.*\d)(?>[\W\d_]|(?<![^\W\d_])(?:{_TIME_WORDS}|{_MONTH})(?![^\W\d_]))++$", re.IGNORECASE)
+"""Possessive: a date that is taken for one thing is never taken for another, or hostile lines would take hours."""
 _DASH_NAME = re.compile(r"\s*[—–-]+\s*[A-ZÀ-Þ][\w.'’-]*(?:\s+[A-ZÀ-Þ][\w.'’-]*){0,4}\s*$")
 _CREDIT_PHRASES = (
     r".{2,80}\bcontributed\b.{0,60}(?:report|story|article)",
