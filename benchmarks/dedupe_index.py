@@ -3,8 +3,8 @@
     python benchmarks/dedupe_index.py [--articles 1000000] [--json]
 
 Features, sketches and digests are random bytes of the real sizes (two identities and a copy digest an article), so
-they lie as they would for articles that have nothing in common. Server CPU is that of the main process (INFO cpu),
-with the append-only file on, as in production; `memory` is the growth of used_memory while the index was filled.
+they lie as they would for articles that have nothing in common. Server CPU is that of the main thread (INFO cpu), with
+the append-only file on, as in production (it is off while the index is filled); bytes are the growth of used_memory.
 Every fifth article measured is a copy of a remembered one.
 """
 
@@ -76,13 +76,19 @@ class Bench:
         self.generation = int(time.time()) // seconds
         self.generator = Generator(7)
         self.sample: list[Sketch] = []
-        self.client_seconds = 0.0
 
     def fill(self, articles: int) -> None:
+        self.redis.config_set("appendonly", "no")
         for _ in range(articles // RUN_ARTICLES):
             candidates, sketches = self.generator.run()
             self.sample = (self.sample + sketches[:1])[-1000:]
             self.memory.remember(self._run(candidates, sketches, 0xFFFFFFFF), self.rules)
+        self.redis.config_set("appendonly", "yes")
+        while (
+            int(self._info("persistence")["aof_rewrite_in_progress"])
+            or self._info("persistence")["aof_rewrite_scheduled"]
+        ):
+            time.sleep(0.1)
 
     def measure(self) -> dict[str, float]:
         """Microseconds of the server an article, for looking up and for publishing."""
@@ -109,8 +115,12 @@ class Bench:
 
     def memory_bytes(self) -> int:
         """used_memory without what the append-only file buffers."""
-        info: Any = self.redis.info("memory")
+        info = self._info("memory")
         return int(info["used_memory"]) - int(info["mem_not_counted_for_evict"])
+
+    def _info(self, section: str) -> dict[str, Any]:
+        answer: Any = self.redis.info(section)
+        return dict(answer)
 
     def _timed(self, work: Any) -> tuple[Any, float]:
         before = self._cpu()
@@ -118,7 +128,7 @@ class Bench:
         return answer, (self._cpu() - before) * 1e6
 
     def _cpu(self) -> float:
-        info: Any = self.redis.info("cpu")
+        info = self._info("cpu")
         return float(info["used_cpu_user_main_thread"]) + float(info["used_cpu_sys_main_thread"])
 
     def _judged(self, candidates: list[Candidate], sketches: list[Sketch], seen: int, found: list[list[Found]]) -> Run:

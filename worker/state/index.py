@@ -37,8 +37,8 @@ of the update and of receipt and unix minutes of publication (each 0 where unkno
 CARD_BYTES = HEADER.size + SKETCH_BYTES
 CHUNK_CARDS = max(1, (2048 - 6) // CARD_BYTES)
 """As many cards as fill an allocation of 2,048 bytes, which the server's allocator has without waste."""
-FIRST_POSTINGS, POSTINGS_FILL = 65_536, 24
-FIRST_EXACT, EXACT_FILL = 1_024, 24
+FIRST_POSTINGS, POSTINGS_FILL = 65_536, 32
+FIRST_EXACT, EXACT_FILL = 1_024, 32
 """Buckets to begin with, and entries per bucket from which on one is split. Larger ones save memory and cost time."""
 EVERYWHERE = 64
 """A feature of so many articles tells nothing: it is not looked up, and keeps only its newest entries."""
