@@ -16,6 +16,7 @@ import pytest
 import structlog
 from backports import zstd
 from redis import Redis
+from rich.pretty import pretty_repr
 from typer.testing import CliRunner
 
 from tests.desk_support import Office, open_office, settings_for
@@ -408,7 +409,7 @@ def test_secrets_are_sent_and_appear_nowhere_else(
     assert server.seen[0][1]["x-key"] == SECRET
     everything = str([office.desk.redis.dump(key) for key in office.desk.redis.keys("*")])
     letters = msgspec.json.encode(list(office.letters().values())).decode()
-    for place in (caplog.text, str(logged), repr(source), everything, letters):
+    for place in (caplog.text, str(logged), repr(source), pretty_repr(source), everything, letters):
         assert SECRET not in place
 
 

@@ -78,6 +78,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Names it, and shows nothing that could hold a secret (a URL may have a password)."""
         return f"Source(id={self.id!r}, kind={self.kind!r})"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """The same for rich, which shows the variables of a traceback with it."""
+        return [("id", self.id), ("kind", self.kind)]
+
 
 class Http(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the HTTP exchange said about a document; `robots` is its X-Robots-Tag header."""
