@@ -179,6 +179,18 @@ def test_one_corrected_number_by_the_same_source_is_a_revision_not_a_copy() -> N
     assert again.kind == "copy"
 
 
+def test_the_full_text_after_its_summary_is_a_revision_within_a_source() -> None:
+    summary = article(" ".join(STORY.split()[:45]) + " [...]", source="post")
+    full = judged(article(STORY, source="post", hours=1), summary)
+    assert full is not None
+    assert (full.kind, full.relation) == ("revision", "revised")
+    for body, source in ((summary.body_text, "post"), (STORY, "gazette")):
+        known = article(STORY, source="post") if body != STORY else summary
+        other = judged(article(body, source=source), known)
+        assert other is not None
+        assert (other.kind, other.relation) == ("copy", "excerpt")
+
+
 def test_without_known_sources_there_are_no_revisions() -> None:
     later = (
         STORY.replace("14 months", "20 months")

@@ -24,6 +24,8 @@ EXCERPT_RATIO = 0.7
 """Word triples of the shorter text to those of the longer: below this one is an excerpt of the other."""
 SYNDICATED_SHARE = 0.8
 """Share of the shorter text that is found in the longer: below this its words were changed."""
+FULLER_RATIO = 1.3
+"""So much more text than what the same source had sent is a fuller version of it."""
 EXCHANGED_NAMES = 2
 """One name that differs may be a spelling."""
 
@@ -98,13 +100,17 @@ def _compared(
     features = compare(mine, theirs)
     scores = forest(FEATURES).score(features)
     copies: Bools = scores >= thresholds.copy
-    related = _same_source(mine, theirs) & (features[:, _COLUMN["resemblance"]] >= thresholds.revision)
+    related = _same_source(mine, theirs)
+    revisions = related & (features[:, _COLUMN["resemblance"]] >= thresholds.revision)
     exchanged = features[:, _COLUMN["numbers_changed"]] >= 1
     exchanged |= features[:, _COLUMN["names_changed"]] >= EXCHANGED_NAMES
     # A correction is nearly the same text, and just the number that differs is the news. Then no other
     # copy of the uncorrected text may swallow it either.
-    corrected = np.isin(articles, articles[related & exchanged])
-    return _Pairs(articles, candidates, features, scores, copies & ~(corrected & exchanged), related)
+    corrected = np.isin(articles, articles[revisions & exchanged]) & exchanged
+    # Nor is the article lost for a summary, its own or another's, that came first.
+    longer = copies & (mine["gram_count"] > FULLER_RATIO * theirs["gram_count"])
+    fuller = np.isin(articles, articles[related & longer]) & longer
+    return _Pairs(articles, candidates, features, scores, copies & ~corrected & ~fuller, revisions | (related & longer))
 
 
 def _same_source(mine: npt.NDArray[np.void], theirs: npt.NDArray[np.void]) -> Bools:
