@@ -29,6 +29,7 @@ from worker.intake.polling import Settled
 from worker.model import Source
 from worker.operate.idle import what_waits
 from worker.state.hosts import HostLease
+from worker.state.sources import LEASE_SECONDS
 
 GROUP, IN_HAND = 10, 30
 NO_REST = {"COPYDESK_FEEDS_HOST_SPACING_SECONDS": "0"}
@@ -313,6 +314,17 @@ def test_one_bad_feed_does_not_keep_the_others(office: Office, server: CountingS
         "local": "unreadable",
         "variable": "refused",
     }
+
+
+def test_a_feed_that_was_settled_is_not_held_any_longer(office: Office, server: CountingServer) -> None:
+    """Renewing what is in hand runs beside settling it: a late renewal must not bring the next poll forward."""
+    add_feeds(office, server, [host(0), host(1)])
+    assert [feed.source.id for feed in office.desk.feeds.take(2)] == ["feed-0", "feed-1"]
+    office.desk.feeds.settle("feed-0", 5000.0, {})
+    office.desk.feeds.renew(["feed-0", "feed-1", "feed-2"])
+    due = {row.source.id: row.due_in_seconds or 0.0 for row in office.desk.sources.all()}
+    assert due["feed-0"] > 4000
+    assert 0 < due["feed-1"] <= LEASE_SECONDS
 
 
 def test_what_cannot_be_written_down_holds_up_nobody(

@@ -50,10 +50,9 @@ class Feeds:
         return [DueFeed(source, _text(state)) for source, state in zip(sources, states, strict=True)]
 
     def renew(self, source_ids: Sequence[str]) -> None:
-        """Hold feeds for another `LEASE_SECONDS`."""
-        seconds, micros = self._redis.time()
-        end = int(seconds) + int(micros) / 1e6 + LEASE_SECONDS
-        self._redis.zadd(self._keys.name("feeds"), dict.fromkeys(source_ids, end), xx=True)
+        """Hold feeds for another `LEASE_SECONDS`; those that were settled meanwhile keep their due time."""
+        names = [self._keys.name("feeds"), self._keys.name("calls")]
+        self._scripts.run("renew_feeds", names, [LEASE_SECONDS, *source_ids])
 
     def settle(self, source_id: str, seconds: float, fields: Mapping[str, str], pipe: Pipeline | None = None) -> None:
         """A poll has ended: what it learned (an empty value removes its field), due again in so many seconds.
