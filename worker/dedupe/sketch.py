@@ -120,46 +120,38 @@ def _sketch_part(articles: list[SketchInput], bodies: list[str], furniture: Furn
     # Bodies first, then headlines: the number of a text tells which it is.
     words = split_words(bodies + [article.headline for article in articles])
     paragraphs, is_furniture = _paragraphs(words, count, furniture)
-    title = words.texts >= count
-    titles, title_totals = _lowest(words.hashes[title], words.texts[title] - count, None, TITLES, count)
     body = ~is_furniture & (words.texts < count)
     grams, gram_texts, places, eighths = _grams(words.hashes[body], words.texts[body], words.weights[body], count)
-    lowest, gram_totals = _lowest(grams, gram_texts, eighths, GRAMS, count)
+    lowest, totals = _lowest(grams, gram_texts, eighths, GRAMS, count)
     lead = places < LEAD_GRAMS
     heavy = grams & _HEAVY > 0
-    leads, lead_totals = _lowest(grams[lead], gram_texts[lead], None, LEADS, count)
     ahead = [(heavy & lead, LEAD_FEATURES), (heavy & (places < FIRST_GRAMS), FIRST_FEATURES)]
     firsts = [_lowest(grams[near], gram_texts[near], None, kept, count)[0] for near, kept in ahead]
-    number_hashes, number_texts = _numbers(words, body)
-    numbers, number_totals = _lowest(number_hashes, number_texts, None, NUMBERS, count)
-    sequences, sequence_totals = _lowest(*_sequences(number_hashes, number_texts), None, SEQUENCES, count)
-    is_name = body & words.is_name
-    names, name_totals = _lowest(words.hashes[is_name], words.texts[is_name], None, NAMES, count)
+    features = _features(lowest, firsts, totals)
 
     packed = np.zeros(count, dtype=SKETCH)
     packed["grams"] = _three_bytes(lowest)
-    for field, hashes in (
-        ("leads", leads),
-        ("numbers", numbers),
-        ("sequences", sequences),
-        ("names", names),
-        ("titles", titles),
-    ):
-        packed[field] = hashes >> np.uint64(HASH_BITS - 16)
-    packed["gram_count"] = np.minimum(gram_totals, 0xFFFF)
-    totals = (
-        ("number", number_totals),
-        ("sequence", sequence_totals),
-        ("name", name_totals),
-        ("title", title_totals),
-        ("lead", lead_totals),
-    )
-    for field, total in totals:
-        packed[f"{field}_count"] = np.minimum(total, 0xFF)
+    packed["gram_count"] = np.minimum(totals, 0xFFFF)
+    samples = _facts(words, body, count)
+    samples["lead"] = _lowest(grams[lead], gram_texts[lead], None, LEADS, count)
+    for name, (hashes, total) in samples.items():
+        packed[f"{name}s"] = hashes >> np.uint64(HASH_BITS - 16)
+        packed[f"{name}_count"] = np.minimum(total, 0xFF)
     packed["source"] = [source_print(article.source_id) for article in articles]
     packed["hours"] = [_hours(article.published_at) for article in articles]
-    features = _features(lowest, firsts, gram_totals)
     return [Sketch(packed[i].tobytes(), features[i], paragraphs[i]) for i in range(count)]
+
+
+def _facts(words: Words, body: Bools, count: int) -> dict[str, tuple[U64, I64]]:
+    """Lowest hashes and totals of the numbers, pairs of successive numbers, names and headline words."""
+    numbers, number_texts = _numbers(words, body)
+    name, title = body & words.is_name, words.texts >= count
+    return {
+        "number": _lowest(numbers, number_texts, None, NUMBERS, count),
+        "sequence": _lowest(*_sequences(numbers, number_texts), None, SEQUENCES, count),
+        "name": _lowest(words.hashes[name], words.texts[name], None, NAMES, count),
+        "title": _lowest(words.hashes[title], words.texts[title] - count, None, TITLES, count),
+    }
 
 
 def source_print(source_id: str) -> int:
