@@ -18,11 +18,12 @@ def test_a_list_goes_in_and_out(tmp_path: Path) -> None:
     assert b"left out file:///etc/passwd" in told
     assert desk.json("sources", "import-opml", "mine.opml")["known"] == 1
     (row,) = desk.lines("sources", "list")
-    assert (row["id"], row["tags"], row["state"], row["due"]) == ("county", ["Local"], "healthy", "now")
+    assert (row["id"], row["tags"], row["due"]) == ("county", ["Local"], "now")
+    assert row["state"] in ("healthy", "late"), "nobody polls here"
     written = desk.run("sources", "export-opml").stdout
     assert b'xmlUrl="https://county.example/rss"' in written
     assert desk.json("sources", "why", "county")["polls"] == []
-    assert b"county: healthy" in desk.run("sources", "why", "county").stdout
+    assert desk.run("sources", "why", "county").stdout.startswith((b"county: healthy", b"county: late"))
     desk.run("sources", "poll", "county")
     assert b"there is no source" in desk.run("sources", "why", "nobody", code=2).stderr
     assert b"no OPML" in desk.run("sources", "import-opml", str(desk.config / "worker.toml"), code=2).stderr

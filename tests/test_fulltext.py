@@ -16,7 +16,7 @@ from tests.desk_support import NOW, Office, die_in_a_child, open_office, setting
 from tests.http_support import Answer, Handler, Server, feed_answer, serving
 from worker import pipeline
 from worker.intake.fulltext import Cutter, PageTask, applies, next_task, tried_again
-from worker.intake.glance import glance
+from worker.intake.glance import MOST_ENTRIES, glance
 from worker.intake.robots import UNREACHABLE, Robots, robots_of
 from worker.model import Document, FeedEntry, Record, Source
 from worker.operate.feeds import why
@@ -154,6 +154,24 @@ def test_whether_a_feed_carries_summaries_is_seen_by_looking(server: Server) -> 
     assert (applies("always", long), applies("never", short)) == (True, False)
 
 
+def test_markup_that_changes_with_every_answer_changes_no_entry(office: Office, server: Server) -> None:
+    server.answers["/feed"] = with_tag(feed_of(server, 1, text="In short. &lt;img src='t?1'/&gt;"), '"one"')
+    serve_pages(server, 1)
+    office.desk.sources.add(source(server))
+    poll(office)
+    server.answers["/feed"] = with_tag(feed_of(server, 1, text="In short. &lt;img src='t?2'/&gt;"), '"two"')
+    poll(office)
+    assert paths(server).count("/news/1") == 1
+
+
+def test_a_feed_too_large_to_look_through_is_handed_over_whole(office: Office, server: Server) -> None:
+    server.answers["/feed"] = with_tag(feed_of(server, *range(MOST_ENTRIES + 5)), '"one"')
+    office.desk.sources.add(source(server))
+    poll(office)
+    assert paths(server) == ["/feed"]
+    assert office.verdicts() == {"stored": MOST_ENTRIES + 5}
+
+
 FALLBACKS: dict[str, Answer] = {
     "missing": lambda handler: handler.give(404),
     "no page": feed_answer(b"%PDF-1.4", Content_Type="application/pdf"),
@@ -214,7 +232,7 @@ def test_a_busy_host_is_asked_again_later_and_the_feed_not_before_its_time(offic
     poll(office)
     look = why(office.desk, "paper")
     assert (office.verdicts(), look["steps_left"]) == ({}, 1)
-    assert 500 < look["due_in_seconds"] <= 600
+    assert 300 < look["due_in_seconds"] <= 600
     assert paths(server) == ["/feed", "/robots.txt", "/news/1"]
 
 

@@ -235,6 +235,9 @@ def _hand_over(
     if not fulltext.applies(mode, seen):
         return whole, steps
     cutter = fulltext.Cutter(answer.content, whole)
+    if cutter.entries != len(seen.entries):
+        # Read in two ways it has not the same entries (or more than were looked at): nothing may get lost by cutting.
+        return whole, steps
     tasks = fulltext.tasks_for(mode, cutter, seen, fresh, answer.url, now.timestamp())
     for task in tasks.values():
         steps = steps.with_page(fulltext.field_of(task), task)

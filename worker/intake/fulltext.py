@@ -9,6 +9,7 @@ request.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -83,12 +84,17 @@ class Cutter:
             self._root = read_tree(content, document)[0]
         except Rejected:
             return
-        for element in entry_elements(self._root):
+        for element in entry_elements(self._root, sys.maxsize):
             parent = element.getparent()
             if parent is not None:
                 self._places.append((parent, element))
         for parent, element in self._places:
             parent.remove(element)
+
+    @property
+    def entries(self) -> int:
+        """How many entries can be cut out."""
+        return len(self._places) if self._json is None else len(self._json["items"])
 
     def cut(self, positions: Collection[int]) -> bytes | None:
         """The feed with only the entries at these positions; None where it cannot be taken apart."""

@@ -19,13 +19,15 @@ from worker.intake.schedule import DAYS, Hints, update_period_seconds
 from worker.parse.detect import FEED, HTML, JSON_FEED, SITEMAP, detect_media_type
 
 Kind = Literal["feed", "sitemap", "sitemap_index", "other", "none"]
-MOST_ENTRIES = 500
+MOST_ENTRIES = 1000
 """More entries than any feed that is polled needs; of larger ones the first are looked at."""
 DIGEST_CHARACTERS = 8
 
 _ATOM_LINK_RELS = ("hub", "self", "next", "prev-archive", "alternate")
 _TAG = re.compile(r"<[^<>]*>")
 _WORD = re.compile(r"\w+")
+_MOST_CHARACTERS = 20_000
+"""Of a text that are looked at."""
 _LISTED = ("item", "entry", "url", "sitemap")
 _WHOLE_TEXTS = ("encoded", "content", "content_html", "content_text", "body")
 _SHORT_TEXTS = ("description", "summary", "subtitle")
@@ -90,13 +92,13 @@ def local_name(element: Any) -> str:
     return tag.rpartition("}")[2].rpartition(":")[2].lower() if isinstance(tag, str) else ""
 
 
-def entry_elements(root: Any) -> list[Any]:
-    """The elements of the entries, in document order, at most `MOST_ENTRIES`."""
+def entry_elements(root: Any, most: int) -> list[Any]:
+    """The elements of the entries, in document order, at most so many."""
     found = []
     for element in root.iter():
         if local_name(element) in _LISTED and len(element):
             found.append(element)
-            if len(found) == MOST_ENTRIES:
+            if len(found) == most:
                 break
     return found
 
@@ -110,7 +112,7 @@ def digest(text: str) -> str:
 
 
 def _glance_xml(root: Any, kind: str, url: str) -> Glance:
-    entries = entry_elements(root)
+    entries = entry_elements(root, MOST_ENTRIES)
     inside = {id(element) for element in entries}
     facts: dict[str, str] = {}
     links: dict[str, str] = {}
@@ -203,8 +205,8 @@ def _entry(position: int, element: Any, base: str) -> Entry:
         guid=guid,
         link=absolute_url(link, base) or "",
         title=digest(title),
-        text=digest(f"{title}\n{whole}\n{short}\n{facts.get('lastmod', '')}"),
-        words=_count_words(best),
+        text=digest("\n".join((title, _words(whole), _words(short), facts.get("lastmod", "")))),
+        words=len(_words(best).split()),
         whole=bool(whole) and len(whole) > len(short),
         modified=(facts.get("lastmod") or facts.get("updated") or facts.get("modified") or "").strip()[:40],
     )
@@ -228,8 +230,9 @@ def _text(element: Any) -> str:
     return "".join(element.itertext()) if isinstance(element.tag, str) else ""
 
 
-def _count_words(markup: str) -> int:
-    return len(_WORD.findall(_TAG.sub(" ", markup[:20_000])))
+def _words(markup: str) -> str:
+    """The words of a text: markup, in which trackers change with every answer, makes no other text of it."""
+    return " ".join(_WORD.findall(_TAG.sub(" ", markup[:_MOST_CHARACTERS])))
 
 
 def _glance_json(content: bytes, url: str) -> Glance:
@@ -263,8 +266,8 @@ def _json_entry(position: int, item: dict[str, Any], base: str) -> Entry:
         guid=_string(item.get("id")).strip(),
         link=absolute_url(link, base) or "",
         title=digest(title),
-        text=digest(f"{title}\n{text}\n{short}"),
-        words=_count_words(max(text, short, key=len)),
+        text=digest("\n".join((title, _words(text), _words(short)))),
+        words=len(_words(max(text, short, key=len)).split()),
         whole=len(text) > len(short),
     )
 
