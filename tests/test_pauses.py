@@ -189,6 +189,18 @@ def test_lost_bells_of_such_a_source_are_rung_where_they_were(office: Office) ->
     assert {lane for _, lane, _ in office.bells.rung} == {"backfill"}
 
 
+def test_a_store_that_refuses_everything_pauses_and_keeps_its_records(office: Office) -> None:
+    desk = office.desk
+    refuse = desk.burials.refuse
+    assert refuse("store", 0, 500) is None
+    assert refuse("store", 3, 0) is None
+    desk.burials.note_refused(3)
+    assert refuse("store", 4, 10) is None, "some among many"
+    assert "7 of 7 documents would have died" in str(refuse("store", 4, 0))
+    assert desk.pauses.why("store") is not None
+    assert desk.pauses.why("parse") is None
+
+
 @pytest.mark.slow
 def test_pause_drain_and_resume_through_the_command(tmp_path: Path) -> None:
     desk = Cli(tmp_path)

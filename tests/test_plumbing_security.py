@@ -140,7 +140,7 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], ...]] = {
         ("HSET", "{copydesk}:batch:n1", "a", "b"),
         ("HGETALL", "{copydesk}:sources"),
         ("LPUSH", "copydesk:bells:parse", "x"),
-        ("SET", "{copydesk}:pauses", "x"),
+        ("SET", "{copydesk}:counts:total", "x"),
         ("CONFIG", "GET", "*"),
     ),
     "operator": (

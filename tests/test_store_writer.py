@@ -220,6 +220,30 @@ def test_a_refused_record_that_cannot_be_buried_stays_in_the_queue(
     assert len(buried) == 1
 
 
+def test_what_may_not_be_buried_stays_in_the_queue(
+    redis: Redis, sink: Sink, tmp_path: Path, buried: list[tuple[Entry, str]]
+) -> None:
+    publish(redis, record("a"), record("b", version=0))
+    settings = Settings(data=tmp_path, config=tmp_path, state=State(durability="none"))
+    asked: list[tuple[int, int]] = []
+
+    def too_many(refused: int, written: int) -> str:
+        asked.append((refused, written))
+        return "too many"
+
+    def bury(entry: Entry, reason: str) -> None:
+        buried.append((entry, reason))
+
+    queue = StorageQueue(redis, KEYS, "store")
+    writer = Writer(queue, sink, redis, settings, "c", bury, may_bury=too_many)
+    with pytest.raises(SinkError, match="refuses too much: too many"):
+        writer.run_once()
+    assert (asked, buried, redis.xlen(KEYS.stream)) == ([(1, 1)], [], 2)
+    assert Writer(queue, sink, redis, settings, "c", bury).run_once() == 2
+    assert len(buried) == 1
+    assert stored_ids(sink) == ["a"]
+
+
 def test_a_locked_store_acknowledges_nothing(redis: Redis, path: Path, sink: Sink, make_writer: MakeWriter) -> None:
     publish(redis, record("a"))
     writer = make_writer()

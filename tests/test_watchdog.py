@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ import pytest
 from tests.cli_support import FAST, Cli
 from tests.support import wait_until
 from worker.state.pulses import Pulse
+from worker.state.server import embedded_url
 from worker.supervisor import PARTS
 from worker.watchdog import Watch
 
@@ -119,6 +123,30 @@ def test_a_stopped_worker_is_replaced_and_its_work_done(running: tuple[Cli, psut
     wait_until(lambda: (found := part(supervisor, "parse,dedupe")) is not None and found != stopped, 60, "another one")
     wait_until(lambda: desk.lines("records"), 60, "the article")
     assert "child_wedged" in (desk.directory / "run.log").read_text()
+
+
+def celery(desk: Cli, *words: str) -> str:
+    """The answer of Celery's own command line."""
+    environment = desk.environment | {"COPYDESK_REDIS_URL": embedded_url(desk.data)}
+    command = [sys.executable, "-m", "celery", "-A", "worker.tasks", *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_a_worker_that_answers_pings_and_takes_nothing_is_replaced(running: tuple[Cli, psutil.Process]) -> None:
+    desk, supervisor = running
+    wait_until(lambda: set(shown(desk)) == set(PARTS), 60, "a sign of life of each part")
+    wedged, node = part(supervisor, "parse,dedupe"), f"parse@{socket.gethostname()}"
+    for queue in ("parse", "parse.backfill"):
+        assert "OK" in celery(desk, "control", "-d", node, "cancel_consumer", queue)
+    assert "pong" in celery(desk, "inspect", "-d", node, "ping")
+    (desk.directory / "inbox" / "a.txt").write_text(
+        "The mill turns\n\n" + "The old mill turns again after a year. " * 12
+    )
+    wait_until(lambda: (found := part(supervisor, "parse,dedupe")) is not None and found != wedged, 90, "another one")
+    wait_until(lambda: desk.lines("records"), 60, "the article")
+    assert "it has taken none" in (desk.directory / "run.log").read_text()
 
 
 @pytest.mark.slow

@@ -211,7 +211,9 @@ class SignsOfLife(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has 
         pulses = Pulses(settings, state_url_of(settings), name, serves)
 
         def give() -> None:
-            pulses.give(celery_state.all_total_count[0], len(celery_state.active_requests))
+            # Ticks do not count: a worker that takes nothing else has lost its other queues.
+            answered = sum(celery_state.total_count[f"copydesk.{task}"] for task in serves)
+            pulses.give(answered, len(celery_state.active_requests))
 
         self._timer = worker.timer.call_repeatedly(EVERY_SECONDS, give)
         give()

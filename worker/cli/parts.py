@@ -122,7 +122,13 @@ def store(
         def bury(entry: Entry, why: str) -> None:
             bury_refused(desk, entry, why)
 
-        writer = Writer(queue, sink, desk.redis, settings, name, bury, consult)
+        def may_bury(refused: int, written: int) -> str | None:
+            reason = desk.burials.refuse("store", refused, written)
+            if refused and reason is None:
+                desk.burials.note_refused(refused)
+            return reason
+
+        writer = Writer(queue, sink, desk.redis, settings, name, bury, consult, may_bury)
         log.info("writing", consumer=name, group=settings.store.group)
         writer.run(stop)
 

@@ -14,6 +14,8 @@ from worker.config import Settings
 from worker.state.keys import Keys
 from worker.state.pauses import Pauses, PauseStage
 
+RATE_SECONDS = 10_800
+"""How long the counters of a minute live (as in common.lua)."""
 _SETTLED = ("stored", "updated", "duplicate", "rejected", "parsed")
 
 
@@ -30,7 +32,7 @@ class Burials:
         """Why `dead` more documents must not be buried beside `sound` others (the stage is paused), or None."""
         if not dead:
             return None
-        died, settled = self._lately()
+        died, settled = self._lately("refused" if stage == "store" else "dead")
         died, all_of_them = died + dead, died + dead + settled + sound
         limit = max(float(self._limits.documents), self._limits.share * all_of_them)
         if died <= limit:
@@ -42,11 +44,18 @@ class Burials:
         self._pauses.pause(f"stage:{stage}", reason, alert=True)
         return reason
 
-    def _lately(self) -> tuple[int, int]:
+    def note_refused(self, count: int) -> None:
+        """Count records that the store refused; what dies in other stages the scripts count."""
+        with self._redis.pipeline() as pipe:
+            pipe.hincrby(self._keys.minute(), "refused", count)
+            pipe.expire(self._keys.minute(), RATE_SECONDS)
+            pipe.execute()
+
+    def _lately(self, counter: str) -> tuple[int, int]:
         """Documents that died, and that fared better, in this minute and the one before."""
         with self._redis.pipeline(transaction=False) as pipe:
             for minutes_ago in (0, 1):
-                pipe.hmget(self._keys.minute(minutes_ago), "dead", *_SETTLED)
+                pipe.hmget(self._keys.minute(minutes_ago), counter, *_SETTLED)
             rows: Any = pipe.execute()
         sums = [sum(int(value or 0) for value in column) for column in zip(*rows, strict=True)]
         return sums[0], sum(sums[1:])

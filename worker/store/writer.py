@@ -69,7 +69,8 @@ class Writer:
 
     `consumer` should be the same after a restart (host name and task, say). `bury` is given each entry the sink
     refuses, with the reason, before the entry is acknowledged; it may be called twice for one entry. `consult` is told
-    the progress every second or so, and answers why nothing may be written now, or None.
+    the progress every second or so, and answers why nothing may be written now, or None. `may_bury` is told how many
+    of a transaction were refused and how many written, and answers why so many must not be buried, or None.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Writer:
         consumer: str,
         bury: Callable[[Entry, str], None],
         consult: Callable[[Progress], str | None] = lambda _: None,
+        may_bury: Callable[[int, int], str | None] = lambda _refused, _written: None,
     ) -> None:
         self._queue = queue
         self._sink = sink
@@ -91,6 +93,7 @@ class Writer:
         self._consumer = consumer
         self._bury = bury
         self._consult = consult
+        self._may_bury = may_bury
         self._progress = Progress()
         self._has_own_pending = True
         self._claim_at = 0.0
@@ -206,6 +209,10 @@ class Writer:
         self._progress = replace(self._progress, status="writing", detail="")
         self._consult(self._progress)
         result = self._sink.write(entries)
+        reason = self._may_bury(len(result.refused), result.records + result.sightings)
+        if reason is not None:
+            # They stay pending, and are written again when the pause is over.
+            raise SinkError(f"the store refuses too much: {reason}")
         for refused in result.refused:
             _log.warning("record_refused", entry=refused.entry.entry_id, reason=refused.reason)
             self._bury(refused.entry, refused.reason)
