@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -276,9 +275,11 @@ def test_a_model_for_other_features_is_refused() -> None:
         read_forest(written, ("b",))
 
 
-def test_unknown_sources_are_not_the_same_source() -> None:
-    one = article(STORY)
-    assert replace(one, source_id="a").source_id != one.source_id
-    (known,) = sketched(replace(one, source_id="a"))
-    (unknown,) = sketched(one)
-    assert unpack([unknown.packed])["source"][0] == 0 != unpack([known.packed])["source"][0]
+@pytest.mark.parametrize("source", ["", "unknown", "ingest"])
+def test_unknown_sources_are_not_the_same_source(source: str) -> None:
+    known, unknown = unpack(
+        [made.packed for made in sketched(article(STORY, source="post"), article(STORY, source=source))]
+    )
+    assert known["source"] != 0 == unknown["source"]
+    corrected = judged(article(STORY.replace("48,000", "84,000"), source=source), article(STORY, source=source))
+    assert corrected is None or corrected.kind == "copy"

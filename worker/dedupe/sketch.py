@@ -65,6 +65,9 @@ SKETCH = np.dtype(
 )
 SKETCH_BYTES = SKETCH.itemsize
 UNKNOWN_HOURS = -(1 << 31)
+UNKNOWN_SOURCES = frozenset({"", "unknown", "ingest"})
+"""Ids under which documents of anybody come: of `copydesk dedupe` without sources, and of `copydesk ingest` unless
+told. Two such texts are not known to be of the same source."""
 _FIRST = np.uint64(0x8CB92BA72F3D8DD7)
 _SECOND = np.uint64(0xA24BAED4963EE407)
 _THIRD = np.uint64(0x9FB21C651E98DF25)
@@ -75,7 +78,7 @@ _HEAVY = np.uint64(1 << (64 - HASH_BITS + PLACE_BITS))
 
 @dataclass(frozen=True, slots=True)
 class SketchInput:
-    """What a sketch is made of. `source_id` is empty where the source is unknown."""
+    """What a sketch is made of. `source_id` is one of `UNKNOWN_SOURCES` where the source is unknown."""
 
     headline: str
     body_text: str
@@ -156,7 +159,7 @@ def _facts(words: Words, body: Bools, count: int) -> dict[str, tuple[U64, I64]]:
 
 def source_print(source_id: str) -> int:
     """32 bits of a source's id; 0 where it is unknown."""
-    if not source_id:
+    if source_id in UNKNOWN_SOURCES:
         return 0
     digest = hashlib.blake2b(source_id.encode("utf-8", "surrogatepass"), digest_size=4).digest()
     return int.from_bytes(digest, "little") or 1
