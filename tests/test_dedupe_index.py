@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,9 +14,18 @@ from redis import Redis
 from tests.dedupe_support import LONG, NOW, Desk, article, text
 from worker.dedupe.judgement import Judgement
 from worker.model import Article, Source
+from worker.state import scripts
 from worker.state.counters import imbalance
 from worker.state.families import Families, Family
-from worker.state.index import CHUNK_CARDS, EVERYWHERE, FIRST_EXACT, generation_now
+from worker.state.index import (
+    EVERYWHERE,
+    EXACT_FILL,
+    FIRST_EXACT,
+    FIRST_POSTINGS,
+    POSTINGS_FILL,
+    PRELUDE,
+    generation_now,
+)
 from worker.state.memory import rules_for
 from worker.state.receipts import find_receipts
 from worker.state.remembered import latest_versions
@@ -300,20 +309,45 @@ def test_versions_go_on_over_generations(desk: Desk) -> None:
     assert desk.push(article(guid="g", body_text=text(3)), at=NOW + timedelta(days=2)) == ("stored",), "forgotten"
 
 
+@pytest.fixture
+def tiny_buckets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Buckets are split from the first entries on."""
+    tiny = PRELUDE.replace(
+        f"POSTINGS_FILL = {FIRST_POSTINGS}, {POSTINGS_FILL}", f"POSTINGS_FILL = {FIRST_POSTINGS}, 1/256"
+    )
+    tiny = tiny.replace(f"EXACT_FILL = {FIRST_EXACT}, {EXACT_FILL}", "EXACT_FILL = 4, 4")
+    assert tiny.count("1/256") == tiny.count("4, 4") == 1
+    monkeypatch.setattr(scripts, "PRELUDE", tiny)
+    scripts.source_text.cache_clear()
+    yield
+    scripts.source_text.cache_clear()
+
+
+@pytest.mark.usefixtures("tiny_buckets")
 def test_the_index_grows_bucket_by_bucket_and_loses_nothing(desk: Desk) -> None:
-    count = 6 * FIRST_EXACT // 10
-    bodies = [f"{text(number)} {text(number + 10_000)}" for number in range(count)]
-    for first in range(0, count, 100):
-        chunk = [article(guid=f"g{first + at}", body_text=body) for at, body in enumerate(bodies[first : first + 100])]
+    bodies = [text(number) for number in range(300)]
+    for first in range(0, len(bodies), 50):
+        chunk = [article(guid=f"g{first + at}", body_text=body) for at, body in enumerate(bodies[first : first + 50])]
         assert set(desk.push(*chunk)) == {"stored"}
-    again = [article(guid=f"g{number}", body_text=bodies[number]) for number in range(0, count, 7)]
-    assert set(desk.push(*again)) == {"duplicate"}
-    copies = [
-        article(guid=f"c{number}", body_text=bodies[number].rpartition(" ")[0])
-        for number in range(0, count, CHUNK_CARDS)
-    ]
-    assert set(desk.push(*copies, source="b")) == {"near_duplicate"}
+    state = index_state(desk)
+    assert state["posting_splits"] > 1000
+    assert state["exact_splits"] > 100
+    assert set(desk.push(*[article(guid=f"g{number}", body_text=body) for number, body in enumerate(bodies)])) == {
+        "duplicate"
+    }
+    exact = [article(guid=f"e{number}", body_text=body) for number, body in enumerate(bodies)]
+    assert set(desk.push(*exact, source="b")) == {"duplicate"}
+    assert index_state(desk)["postings"] == state["postings"]
+    near = [article(guid=f"c{number}", body_text=f"{body} end") for number, body in enumerate(bodies)]
+    assert set(desk.push(*near, source="c")) == {"near_duplicate"}
     assert_balanced(desk)
+
+
+def index_state(desk: Desk) -> dict[str, int]:
+    """Sizes of the current generation."""
+    generation = generation_now(desk.redis, desk.settings.memory.remember_days * 86_400)
+    state: Any = desk.redis.hgetall(desk.ledger.keys.generation("index", generation))
+    return {name.decode(): int(value) for name, value in state.items()}
 
 
 def test_a_feature_that_is_everywhere_costs_nothing_and_hides_nothing(desk: Desk) -> None:

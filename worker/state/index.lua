@@ -76,11 +76,17 @@ local function open_table(key, first, fill, width, entries, splits, number_at)
   local function split_one()
     local from, to = split, split + low
     local blob = buckets.get(from)
-    if blob then
+    if blob and blob ~= '' then
       local stay, go = {}, {}
-      for at = 1, #blob, width do
-        local side = number_at(blob, at, from) % (2 * low) == to and go or stay
-        side[#side + 1] = string.sub(blob, at, at + width - 1)
+      local begin, goes = 1, number_at(blob, 1, from) % (2 * low) >= low
+      for at = 1 + width, #blob + 1, width do
+        local next_goes = not goes
+        if at <= #blob then next_goes = number_at(blob, at, from) % (2 * low) >= low end
+        if next_goes ~= goes then
+          local side = goes and go or stay
+          side[#side + 1] = string.sub(blob, begin, at - 1)
+          begin, goes = at, next_goes
+        end
       end
       if #go > 0 then
         buckets.set(from, table.concat(stay))
