@@ -143,7 +143,7 @@ class Burials(_Section, frozen=True, kw_only=True):
 
 
 class HostRule(_Section, frozen=True, kw_only=True):
-    """How a host is asked: requests at the same time (of all machines), and the rest after each in seconds."""
+    """How a host is asked: by how many processes at the same time, one request each, and the rest after each."""
 
     at_once: int = 1
     spacing_seconds: float = 1.0
