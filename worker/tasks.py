@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
@@ -47,6 +48,8 @@ STOP_SECONDS = (15.0, 25.0)
 whoever stops us (docker, systemd, Kubernetes) waits for thirty seconds."""
 SUPERVISED_STOP_SECONDS = (2.5, 6.5)
 """The same below our own supervisor, which waits for seven."""
+CLOCK_STEP_SECONDS = 1.0
+"""A clock that moved so far against the monotonic one between two rounds of beat was stepped."""
 PROCESS = "COPYDESK_PROCESS"
 """Environment variable: the name under which this process gives signs of life."""
 POLL = "poll"
@@ -226,18 +229,24 @@ class SignsOfLife(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has 
 app.steps["worker"].add(SignsOfLife)
 
 
+def _wall_minus_monotonic() -> float:
+    return time.time() - time.monotonic()
+
+
 class Beat(Scheduler):  # type: ignore[misc]  # celery has no types
     """Sends ticks while somebody takes them, and gives signs of life."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self._pulses = Pulses(settings, state_url_of(settings), os.environ.get(PROCESS) or "beat", ("beat",))
         self._closed = False
+        self._wrong_by = _wall_minus_monotonic()
         super().__init__(*arguments, **named)
 
     def tick(self, *arguments: Any, **named: Any) -> float:
         """One round of the schedule; seconds until the next. Ends the process where it was told to stop."""
         if self._closed:
             raise SystemExit
+        self._mind_clock()
         seconds = min(float(super().tick(*arguments, **named)), EVERY_SECONDS)
         self._pulses.give()
         return seconds
@@ -246,6 +255,14 @@ class Beat(Scheduler):  # type: ignore[misc]  # celery has no types
         """Told to stop: Celery's signal handler raises SystemExit next, which a library's cleanup may swallow."""
         self._closed = True
         super().close()
+
+    def _mind_clock(self) -> None:
+        """Where the clock was stepped, count anew from now: back, nothing would be due until it has caught up."""
+        before, self._wrong_by = self._wrong_by, _wall_minus_monotonic()
+        if abs(self._wrong_by - before) > CLOCK_STEP_SECONDS:
+            for entry in self.schedule.values():
+                entry.last_run_at = entry.default_now()
+            self._heap = None
 
     def apply_async(self, entry: Any, producer: Any = None, advance: bool = True, **named: Any) -> Any:  # noqa: FBT001, FBT002  # celery's
         """Send one tick, unless those before it still wait."""

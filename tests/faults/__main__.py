@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.faults.needs import missing
 from tests.faults.report import Report
 from tests.faults.table import SCENARIOS
 
 
-def reports(names: list[str], runs: int, options: dict[str, object], *, short: bool) -> Iterator[Report]:
-    """Run each scenario so many times, in an empty directory each."""
+def reports(
+    names: list[str], runs: int, options: dict[str, object], *, short: bool, directory: Path | None = None
+) -> Iterator[Report]:
+    """Run each scenario so many times, in an empty directory each (kept below `directory` where that is given)."""
     for name in names:
         scenario = SCENARIOS[name]
-        for _ in range(runs):
-            with tempfile.TemporaryDirectory(prefix="copydesk-faults-") as directory:
-                measures = {**(scenario.short if short else scenario.long), **options}
-                yield scenario.run(Path(directory) / "run", **measures)
+        measures = {**(scenario.short if short else scenario.long), **options}
+        for number in range(runs):
+            if directory is not None:
+                yield scenario.run(directory / f"{name}-{number}", **measures)
+                continue
+            with tempfile.TemporaryDirectory(prefix="copydesk-faults-") as place:
+                yield scenario.run(Path(place) / "run", **measures)
 
 
 def main() -> int:
@@ -35,13 +42,26 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=1, help="how often each")
     parser.add_argument("--short", action="store_true", help="as in the test suite")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a measure of the scenario")
+    parser.add_argument("--server", choices=("valkey", "redis"), help="valkey by default, embedded where it can be")
+    parser.add_argument("--directory", type=Path, help="keep what the runs leave there, to look into it")
     options = parser.parse_args()
+    # Told to stop, a scenario still ends its processes and takes its mounts away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     unknown = set(options.names) - set(SCENARIOS)
     if unknown:
         parser.error(f"unknown: {' '.join(sorted(unknown))}")
-    measures = {name: json.loads(value) for name, _, value in (pair.partition("=") for pair in options.set)}
-    passed = True
-    for report in reports(options.names or list(SCENARIOS), options.runs, measures, short=options.short):
+    measures: dict[str, object] = {
+        name: json.loads(value) for name, _, value in (pair.partition("=") for pair in options.set)
+    }
+    if options.server:
+        measures["server"] = options.server
+    names, passed = options.names or list(SCENARIOS), True
+    lacks = {name: missing(SCENARIOS[name].needs_on(options.server or "valkey")) for name in names}
+    for name in names:
+        if lacks[name]:
+            print(f"{name} is left out: it needs {', '.join(lacks[name])}", file=sys.stderr)
+    able = [name for name in names if not lacks[name]]
+    for report in reports(able, options.runs, measures, short=options.short, directory=options.directory):
         print(json.dumps(asdict(report) | {"passed": report.passed}), flush=True)
         passed &= report.passed
     return 0 if passed else 1

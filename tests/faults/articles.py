@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,11 +14,16 @@ SOURCE = "fault-test"
 DOCUMENTS_PER_FILE = 20
 
 
-def article(number: int) -> dict[str, str]:
-    """One of the articles: words that no other has in this order, so that none is a copy of another."""
-    words = " ".join(f"word{(number * 7919 + k * k) % 9973}" for k in range(60))
+def article(number: int, padding: str = "") -> dict[str, str]:
+    """One of the articles: words that no other has in this order, so that none is a copy of another.
+
+    `padding` is a field that no parser looks at: it makes the document larger.
+    """
+    words = " ".join(f"word{word}" for word in random.Random(number).choices(range(10_000), k=60))
     body = f"Report number {number} from the harbour. {words}\n\nThe second paragraph of report {number}."
-    return {"guid": f"fault-{number}", "headline": f"Harbour report {number}", "body_text": body}
+    return {"guid": f"fault-{number}", "headline": f"Harbour report {number}", "body_text": body} | (
+        {"x_padding": padding} if padding else {}
+    )
 
 
 def write_file(path: Path, articles: list[dict[str, str]]) -> None:

@@ -6,7 +6,8 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from redis import Redis
@@ -62,10 +63,14 @@ class StateServer:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        self.spawn()
+        wait_until(self._answers, seconds=30)
+
+    def spawn(self) -> None:
+        """Start it."""
         words = [word for name, value in self.options.items() for word in (f"--{name}", value)]
         with (self.directory / "server.log").open("ab") as log:
             self.process = subprocess.Popen([self.binary, *words], stdout=log, stderr=log, start_new_session=True)
-        wait_until(self._answers, seconds=30)
 
     def kill(self) -> None:
         """SIGKILL, and wait for its end."""
@@ -100,3 +105,14 @@ class StateServer:
     def _signal(self, number: int) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(number)
+
+
+@contextmanager
+def state_server(directory: Path, kind: str, options: Mapping[str, str] | None = None) -> Iterator[StateServer]:
+    """A state server of the scenario's own, ended with it."""
+    state = StateServer(directory / "server", kind, options)
+    state.start()
+    try:
+        yield state
+    finally:
+        state.stop()

@@ -10,7 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import psutil
 
 from tests.faults.articles import DOCUMENTS_PER_FILE, SOURCE, article, expected_ids, write_file
 from tests.faults.report import Report
+from tests.faults.servers import StateServer, state_server
 
 SETTINGS: dict[str, dict[str, object]] = {
     "batches": {"documents": 25},
@@ -50,11 +52,13 @@ class System:
         self.random = random.Random(seed)
         self.fed = 0
         self.process: subprocess.Popen[bytes] | None = None
+        self.server: StateServer | None = None
         self._url = url
         self._environment = dict(environment or {})
         config = directory / "config"
         config.mkdir(parents=True)
         self.inbox.mkdir()
+        self.store = self.data / "records.db"
         (config / "worker.toml").write_text(_toml(settings or {}, {"state": {"redis_url": url}} if url else {}))
         (config / "sources.toml").write_text(
             f'[[source]]\nid = "{SOURCE}"\nkind = "directory"\npath = "../inbox"\nclaim = {str(claim).lower()}\n'
@@ -94,11 +98,11 @@ class System:
             orphan.kill()
         self.process = None
 
-    def feed(self, count: int) -> None:
-        """Put the next `count` articles into the inbox."""
+    def feed(self, count: int, padding: str = "") -> None:
+        """Put the next `count` articles into the inbox; `padding` makes them longer."""
         for start in range(self.fed, self.fed + count, DOCUMENTS_PER_FILE):
             numbers = range(start, min(start + DOCUMENTS_PER_FILE, self.fed + count))
-            write_file(self.inbox / f"articles-{start:07}.jsonl", [article(number) for number in numbers])
+            write_file(self.inbox / f"articles-{start:07}.jsonl", [article(number, padding) for number in numbers])
         self.fed += count
 
     def children(self) -> dict[str, psutil.Process]:
@@ -126,6 +130,14 @@ class System:
                 return role
             time.sleep(0.05)
 
+    def kill_server(self) -> None:
+        """SIGKILL the state server, embedded or not, and have it come back."""
+        if self.server is None:
+            self.kill_one(("server",))
+        else:
+            self.server.kill()
+            self.server.start()
+
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a copydesk command on this system."""
         return subprocess.run(
@@ -142,16 +154,25 @@ class System:
         status: dict[str, Any] = json.loads(answer.stdout) if answer.returncode == 0 else {}
         return status
 
+    def reasons(self) -> list[str]:
+        """What `copydesk status` says is wrong: pauses, a writer that waits, sources in trouble, no answer at all."""
+        answer = self.command("status", "--json")
+        if answer.returncode:
+            return [answer.stderr.strip()]
+        status: dict[str, Any] = json.loads(answer.stdout)
+        waiting = [process["detail"] for process in status["processes"] if process.get("detail")]
+        troubles = [str(source["problem"]) for source in status["sources_in_trouble"]]
+        return [*status["paused"].values(), *waiting, *troubles]
+
     def stored(self) -> int:
         """Rows in the store, 0 before it exists."""
         return len(self.rows())
 
     def rows(self) -> list[tuple[str, int]]:
         """(id, version) of every stored row."""
-        database = self.data / "records.db"
-        if not database.exists():
+        if not self.store.exists():
             return []
-        with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30) as connection:
+        with sqlite3.connect(f"file:{self.store}?mode=ro", uri=True, timeout=30) as connection:
             try:
                 return [(str(row[0]), int(row[1])) for row in connection.execute("SELECT id, version FROM records")]
             except sqlite3.OperationalError:
@@ -192,6 +213,19 @@ class System:
             events=dict(status.get("events", {})),
             **more,
         )
+
+
+@contextmanager
+def system_on(server: str, directory: Path, **options: Any) -> Iterator[System]:
+    """A running system on the embedded server (`valkey`), or on one of the suite's own (`redis`, `valkey-server`)."""
+    if server == "valkey":
+        with System(directory / "run", **options) as system:
+            yield system
+        return
+    kind = server.removesuffix("-server")
+    with state_server(directory, kind) as state, System(directory / "run", url=state.url, **options) as system:
+        system.server = state
+        yield system
 
 
 def wait_for(condition: Callable[[], object], limit_seconds: float) -> float:

@@ -8,11 +8,15 @@ from typing import Any
 
 from tests.faults.report import Report
 from tests.faults.scenarios.bells import double_bells, two_beats
+from tests.faults.scenarios.clock import step_clock
+from tests.faults.scenarios.full import fill_up
 from tests.faults.scenarios.kills import kill_server, kill_workers
 from tests.faults.scenarios.network import break_network, freeze_server
 from tests.faults.scenarios.poison import kill_children, poison
 from tests.faults.scenarios.power import lose_power
+from tests.faults.scenarios.soak import soak
 from tests.faults.scenarios.store import kill_writer, trouble_sink
+from tests.faults.scenarios.upgrade import upgrade
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,11 @@ class Scenario:
     run: Callable[..., Report]
     short: Mapping[str, Any]
     long: Mapping[str, Any]
+    needs: tuple[str, ...] = ()
+
+    def needs_on(self, server: str) -> tuple[str, ...]:
+        """What it needs (names of `tests.faults.needs`) on `valkey` or `redis`."""
+        return (*self.needs, "redis") if server == "redis" else self.needs
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -47,8 +56,10 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "F6": Scenario(lose_power, short={"documents": 3_000, "losses": 3}, long={"documents": 40_000, "losses": 30}),
     "F2": Scenario(kill_children, short={"documents": 3_000, "kills": 6}, long={"documents": 40_000, "kills": 200}),
+    "F7": Scenario(fill_up, short={"documents": 400}, long={"documents": 4_000}, needs=("root", "mount")),
     "F8": Scenario(poison, short={"documents": 500, "poisons": 3}, long={"documents": 5_000, "poisons": 12}),
     "F9": Scenario(double_bells, short={"documents": 2_000}, long={"documents": 40_000}),
+    "F10": Scenario(step_clock, short={"documents": 500}, long={"documents": 20_000}, needs=("linux", "cc")),
     "F11": Scenario(
         trouble_sink,
         short={"documents": 8_000, "slow_seconds": 1.0, "down_seconds": 10},
@@ -56,8 +67,14 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "F12": Scenario(
         kill_writer,
-        short={"documents": 2_000, "probability": 0.7, "seconds": 8},
-        long={"documents": 20_000, "probability": 0.3, "seconds": 120},
+        short={"documents": 2_000, "probability": 0.7, "kills": 3, "limit_seconds": 120},
+        long={"documents": 20_000, "probability": 0.3, "kills": 40, "limit_seconds": 900},
     ),
+    "F13": Scenario(upgrade, short={"documents": 1_000, "rounds": 1}, long={"documents": 40_000, "rounds": 20}),
     "F14": Scenario(two_beats, short={"documents": 1_000, "seconds": 2}, long={"documents": 5_000, "seconds": 15}),
+    "F15": Scenario(soak, short={"seconds": 60}, long={"seconds": 3 * 3600}),
 }
+
+ALSO_ON_REDIS = ("F1", "F3", "F5")
+SHORT_RUNS = [*((name, "valkey") for name in SCENARIOS), *((name, "redis") for name in ALSO_ON_REDIS)]
+"""What `make test` runs; Debian's Redis where the server itself is under fire."""

@@ -36,6 +36,7 @@ PERMANENT = {
     "poll": "hash per source; what the last poll left: validators, result, failures, seen files",
     "events": "hash; counters of the ledger's own work: rescued, redelivered, split, replayed, durable_waits, and "
     "stream_deleted_unacknowledged, which must stay 0",
+    "clock": "string; what the server's clock said last",
     "paused": "hash; lane -> why pulling pauses (back-pressure)",
     "pauses": "hash; scope -> a pause by an operator or by the limit on burials",
     "pulses": "set; names of processes that give signs of life (readers drop those that ended)",

@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -35,6 +36,12 @@ START_SECONDS = 60.0
 """How long loading a large append-only file may take before we give up."""
 LOOK_SECONDS = 0.02
 """Between two looks at a server that starts."""
+ROOM_BYTES = 10_000_000
+"""Free disk a server needs to start: under `appendfsync always` it ends itself at the first write that has no room."""
+
+
+class DiskFullError(StateError):
+    """No server is started, because its disk is full; it comes back when there is room."""
 
 
 def socket_path(data: Path) -> Path:
@@ -67,12 +74,14 @@ class EmbeddedServer:
 
     `start` raises StateError where the binary does not come up; `stop` saves and ends it. As a context
     manager it starts on entry unless a server already answers, and stops only what it started itself.
+    Below `room_bytes` of free disk none is started: `start` raises DiskFullError.
     """
 
-    def __init__(self, data: Path, binary: str | None = None) -> None:
+    def __init__(self, data: Path, binary: str | None = None, room_bytes: int = ROOM_BYTES) -> None:
         self.data = data
         self.directory = data / "valkey"
         self.binary = binary or str(_binary.get_binary_path())
+        self.room_bytes = room_bytes
         self.process: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
         self._given_up = threading.Event()
@@ -103,6 +112,8 @@ class EmbeddedServer:
         socket_path(self.data).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         deadline = time.monotonic() + START_SECONDS
         while True:
+            if self.process is None and not is_answering(self.data):
+                self._require_room()
             # Tried at every look: whoever owned the server may end while we wait for it.
             lock = self._take_lock() if self.process is None else None
             if lock is not None:
@@ -146,6 +157,14 @@ class EmbeddedServer:
             return False
         self.start()
         return True
+
+    def _require_room(self) -> None:
+        free = shutil.disk_usage(self.directory).free
+        if free < self.room_bytes:
+            raise DiskFullError(
+                f"the state server does not run: its disk is full ({free} bytes free in {self.directory}, "
+                f"{self.room_bytes} are needed); it goes on by itself when there is room"
+            )
 
     def _options(self) -> list[str]:
         options = {

@@ -49,8 +49,12 @@ class Spool:
             with _as_state_error("open"):
                 self.directory.mkdir(parents=True, exist_ok=True)
                 target = unfinished.open("xb")
-            with target:
+            try:
                 digest = _copy(content, target)
+            finally:
+                # What a full disk refused is still in the buffer, and is refused again here.
+                with _as_state_error("close"):
+                    target.close()
             name = f"{digest[:16]}-{uuid.uuid4().hex}"
             with _as_state_error("finish"):
                 unfinished.rename(self.directory / name)

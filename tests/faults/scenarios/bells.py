@@ -11,27 +11,28 @@ from pathlib import Path
 
 from tests.faults.flags import Flags
 from tests.faults.report import Report
-from tests.faults.system import System
+from tests.faults.system import system_on, wait_for
 
 
-def double_bells(directory: Path, *, documents: int) -> Report:
+def double_bells(directory: Path, *, documents: int, server: str = "valkey") -> Report:
     """F9: every bell is delivered twice, in another order; the output is the same."""
     flags = Flags(directory / "flags")
     flags.raise_flag("double_bells")
-    with System(directory / "run", environment=flags.environment) as system:
+    with system_on(server, directory, environment=flags.environment) as system:
         started = time.monotonic()
         system.feed(documents)
         return system.report("F9", faults=documents, under_fire=time.monotonic() - started)
 
 
-def two_beats(directory: Path, *, documents: int, seconds: float) -> Report:
+def two_beats(directory: Path, *, documents: int, seconds: float, server: str = "valkey") -> Report:
     """F14: a second beat ticks too; then the first is stopped, and killed."""
-    with System(directory / "run") as system:
+    with system_on(server, directory) as system:
         started = time.monotonic()
         system.feed(documents // 2)
         with (directory / "beat.log").open("ab") as log:
             second = subprocess.Popen([sys.executable, "-m", "worker", "beat", *system.options], stdout=log, stderr=log)
         try:
+            wait_for(lambda: system.stored() and "beat" in system.children(), 60)
             time.sleep(seconds)
             first = system.children()["beat"]
             os.killpg(first.pid, signal.SIGSTOP)

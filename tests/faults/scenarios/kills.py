@@ -7,22 +7,32 @@ from pathlib import Path
 
 from tests.faults.report import Report
 from tests.faults.servers import StateServer
-from tests.faults.system import WORKERS, System
+from tests.faults.system import System, system_on
 
 
 def kill_workers(
-    directory: Path, *, documents: int, kills: int, server_kills: int = 0, seconds_between: float = 1.0
+    directory: Path,
+    *,
+    documents: int,
+    kills: int,
+    server_kills: int = 0,
+    seconds_between: float = 1.0,
+    server: str = "valkey",
 ) -> Report:
-    """F1: process groups of pull, parse, beat and store are killed at random, and the embedded server too if asked."""
-    with System(directory) as system:
+    """F1: process groups of pull, parse, beat and store are killed at random, and the server too if asked."""
+    with system_on(server, directory) as system:
         plan = ["worker"] * kills + ["server"] * server_kills
         system.random.shuffle(plan)
         started = time.monotonic()
         for step, kind in enumerate(plan):
             system.feed(documents * (step + 1) // len(plan) - system.fed)
             time.sleep(system.random.uniform(0.3, 1.7) * seconds_between)
-            system.kill_one(("server",) if kind == "server" else WORKERS)
-        return system.report("F1", faults=len(plan), under_fire=time.monotonic() - started)
+            if kind == "server":
+                system.kill_server()
+            else:
+                system.kill_one()
+        under_fire = time.monotonic() - started
+        return system.report("F1", faults=len(plan), under_fire=under_fire, notes={"server": server})
 
 
 def kill_server(

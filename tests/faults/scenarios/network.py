@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tests.faults.proxy import Proxy
 from tests.faults.report import Report
-from tests.faults.servers import StateServer
+from tests.faults.servers import state_server
 from tests.faults.system import System, wait_for
 
 SOCKET_TIMEOUT_SECONDS = 3.0
@@ -43,17 +42,6 @@ def break_network(directory: Path, *, documents: int, resets: int, server: str =
                 faults[step]()
                 pace.wait_working()
             return pace.report("F5", server=server)
-
-
-@contextmanager
-def state_server(directory: Path, kind: str, options: dict[str, str] | None = None) -> Iterator[StateServer]:
-    """A state server of the scenario's own, ended with it."""
-    state = StateServer(directory / "server", kind, options)
-    state.start()
-    try:
-        yield state
-    finally:
-        state.stop()
 
 
 class _Pace:

@@ -10,14 +10,16 @@ import psutil
 from tests.faults.articles import article, expected_ids, write_file
 from tests.faults.flags import Flags
 from tests.faults.report import Report
-from tests.faults.system import System, wait_for
+from tests.faults.system import system_on, wait_for
 
 POISONS = ("CRASH-THE-PARSER", "HANG-THE-PARSER", "DEVOUR-ALL-MEMORY")
 
 
-def kill_children(directory: Path, *, documents: int, kills: int, seconds_between: float = 0.8) -> Report:
+def kill_children(
+    directory: Path, *, documents: int, kills: int, seconds_between: float = 0.8, server: str = "valkey"
+) -> Report:
     """F2: single children of the parse pool are killed while they work; their neighbours go on."""
-    with System(directory) as system:
+    with system_on(server, directory) as system:
         system.feed(20)
         wait_for(system.stored, 60)
         started = time.monotonic()
@@ -36,14 +38,14 @@ def kill_children(directory: Path, *, documents: int, kills: int, seconds_betwee
         return system.report("F2", faults=killed, under_fire=time.monotonic() - started)
 
 
-def poison(directory: Path, *, documents: int, poisons: int) -> Report:
+def poison(directory: Path, *, documents: int, poisons: int, server: str = "valkey") -> Report:
     """F8: documents that crash the parser, hang it inside C code, or devour memory, among sound ones."""
     flags = Flags(directory / "flags")
     settings: dict[str, dict[str, object]] = {
         "limits": {"parse_seconds": 3, "parse_memory_bytes": 1_500_000_000},
         "workers": {"task_seconds": 10},
     }
-    with System(directory / "run", settings=settings, environment=flags.environment) as system:
+    with system_on(server, directory, settings=settings, environment=flags.environment) as system:
         started = time.monotonic()
         system.feed(documents // 2)
         for number in range(poisons):

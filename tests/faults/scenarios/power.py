@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from tests.faults.report import Report
-from tests.faults.scenarios.network import state_server
+from tests.faults.servers import state_server
 from tests.faults.system import System
 
 MOST_BYTES = 400_000

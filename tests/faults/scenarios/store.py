@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.faults.flags import Flags
 from tests.faults.report import Report
-from tests.faults.system import System, wait_for
+from tests.faults.system import system_on, wait_for
 
 HIGH_WATER_RECORDS = 1_000
 IN_FLIGHT_DOCUMENTS = 1_000
@@ -15,14 +15,16 @@ MOST_IN_THE_QUEUE = HIGH_WATER_RECORDS + IN_FLIGHT_DOCUMENTS + 2_500
 """What was in flight when the mark was passed still arrives, and what is taken in between two looks at it."""
 
 
-def trouble_sink(directory: Path, *, documents: int, slow_seconds: float, down_seconds: float) -> Report:
+def trouble_sink(
+    directory: Path, *, documents: int, slow_seconds: float, down_seconds: float, server: str = "valkey"
+) -> Report:
     """F11: the sink takes long for every write, then refuses everything; the stream stays bounded, pulling pauses."""
     flags = Flags(directory / "flags")
     settings: dict[str, dict[str, object]] = {
         "pressure": {"backlog_records": HIGH_WATER_RECORDS, "in_flight_documents": IN_FLIGHT_DOCUMENTS},
         "store": {"batch_records": 50, "claim_idle_seconds": 3},
     }
-    with System(directory / "run", settings=settings, environment=flags.environment) as system:
+    with system_on(server, directory, settings=settings, environment=flags.environment) as system:
         started = time.monotonic()
         flags.raise_flag("sink_slow", slow_seconds)
         system.feed(documents)
@@ -48,25 +50,28 @@ def trouble_sink(directory: Path, *, documents: int, slow_seconds: float, down_s
         )
 
 
-def kill_writer(directory: Path, *, documents: int, probability: float, seconds: float) -> Report:
-    """F12: the writer dies between commit and acknowledgement, again and again."""
+def kill_writer(
+    directory: Path, *, documents: int, probability: float, kills: int, limit_seconds: float, server: str = "valkey"
+) -> Report:
+    """F12: the writer dies between commit and acknowledgement, so many times within the limit."""
     flags = Flags(directory / "flags")
     settings = {"store": {"batch_records": 50, "claim_idle_seconds": 2}}
-    with System(directory / "run", settings=settings, environment=flags.environment) as system:
+    with system_on(server, directory, settings=settings, environment=flags.environment) as system:
         started = time.monotonic()
         flags.raise_flag("kill_writer", probability)
-        writers = set()
-        for _ in range(int(seconds / 0.2)):
-            system.feed(min(documents - system.fed, max(20, int(documents * 0.2 / seconds))))
+        writers: set[int] = set()
+        while len(writers) <= kills and time.monotonic() - started < limit_seconds:
+            # One more batch for each writer: there is always something to commit.
+            system.feed(min(documents - system.fed, documents // (4 * kills)))
             writer = system.children().get("store")
             writers |= {writer.pid} if writer else set()
             time.sleep(0.2)
-        system.feed(documents - system.fed)
         flags.lower_flag("kill_writer")
-        kills = len(writers) - 1
+        system.feed(documents - system.fed)
+        killed = len(writers) - 1
         return system.report(
             "F12",
-            faults=kills,
+            faults=killed,
             under_fire=time.monotonic() - started,
-            failures=() if kills >= 1 else ("the writer was never killed",),
+            failures=() if killed >= kills else (f"the writer was killed {killed} times only",),
         )

@@ -1,0 +1,84 @@
+"""F15: full rate for long. What each process holds must not grow between the middle and the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import psutil
+
+from tests.faults.report import Report
+from tests.faults.system import System, system_on
+from worker.state.connection import connect
+from worker.state.server import embedded_url
+
+Sample = dict[str, float]
+
+WAITING_FILES = 40
+"""So many files of 20 articles lie in the inbox at any time: it is never empty."""
+LIMITS = {"rss_mb": (1.15, 20.0), "fds": (1.05, 5.0), "keys": (1.10, 50.0)}
+"""The end may be this many times the middle, and so much above that. A Python process breathes by some megabytes
+between two collections; pool children are replaced after so many tasks; keys of batches in flight come and go."""
+SERVER_BYTES_PER_ARTICLE = 4_000.0
+"""The server remembers articles for `memory.remember_days`: it alone grows, by this much for each at most."""
+
+
+def soak(directory: Path, *, seconds: float, server: str = "valkey") -> Report:
+    """F15: so many seconds of load; sampled once a second or a thousand times in all, whichever is rarer."""
+    with system_on(server, directory) as system:
+        redis = connect(system.server.url if system.server else embedded_url(system.data), 10)
+        samples: list[tuple[float, int, Sample]] = []
+        started = time.monotonic()
+        while (elapsed := time.monotonic() - started) < seconds:
+            waiting = sum(1 for _ in system.inbox.glob("*.jsonl"))
+            system.feed(20 * max(0, WAITING_FILES - waiting))
+            samples.append((elapsed, system.fed, _sample(system, redis.dbsize())))
+            time.sleep(max(1.0, seconds / 1000))
+        under_fire = time.monotonic() - started
+        figures, failures = _compare(samples, seconds)
+        return system.report(
+            "F15",
+            faults=0,
+            under_fire=under_fire,
+            limit_seconds=300,
+            notes={"server": server, "articles_a_second": round(system.fed / under_fire, 1), "figures": figures},
+            failures=tuple(failures),
+        )
+
+
+def _sample(system: System, keys: Any) -> Sample:
+    """`rss_mb:<role>` and `fds:<role>` of each process with its children, and `keys`."""
+    found: Sample = {"keys": float(keys)}
+    for role, process in system.children().items():
+        family = [process, *process.children(recursive=True)]
+        found[f"rss_mb:{role}"] = sum(_of(member, "rss") for member in family) / 1e6
+        found[f"fds:{role}"] = sum(_of(member, "fds") for member in family)
+    return found
+
+
+def _of(process: psutil.Process, what: str) -> float:
+    try:
+        return float(process.memory_info().rss if what == "rss" else process.num_fds())
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def _compare(samples: Sequence[tuple[float, int, Sample]], seconds: float) -> tuple[dict[str, list[float]], list[str]]:
+    """Medians of the middle (40 to 60 % of the time) and of the end (the last 20 %), and what has grown too much."""
+    middle = [row for row in samples if 0.4 <= row[0] / seconds <= 0.6]
+    end = [row for row in samples if row[0] / seconds >= 0.8]
+    figures: dict[str, list[float]] = {}
+    failures = []
+    for name in sorted(end[-1][2]):
+        before = median(row[2].get(name, 0.0) for row in middle)
+        after = median(row[2].get(name, 0.0) for row in end)
+        factor, more = LIMITS[name.partition(":")[0]]
+        if name == "rss_mb:server":
+            more += (end[-1][1] - middle[0][1]) * SERVER_BYTES_PER_ARTICLE / 1e6
+        figures[name] = [round(before, 1), round(after, 1)]
+        if after > before * factor + more:
+            failures.append(f"{name} grew from {before:.1f} to {after:.1f}")
+    return figures, failures

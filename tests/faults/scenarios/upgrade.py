@@ -1,0 +1,72 @@
+"""F13: the present version starts on what an older one left in flight; then its workers are replaced under load."""
+
+from __future__ import annotations
+
+import signal
+import tarfile
+import time
+from pathlib import Path
+
+from tests.faults.articles import expected_ids
+from tests.faults.report import Report
+from tests.faults.system import WORKERS, System, wait_for
+
+OLD_STATES = Path(__file__).parent.parent.parent / "data" / "old_state"
+OLD_ARTICLES = 41
+"""As `tests/data/old_state/make.py` says: stored, in the storage queue, parsed, received, and held by a dead worker."""
+SETTLES_WITHIN_SECONDS = 90.0
+STOP_SECONDS = 30.0
+"""Whoever stops us (docker, systemd, Kubernetes) waits so long."""
+
+
+def upgrade(directory: Path, *, documents: int, rounds: int) -> Report:
+    """F13: every old state in turn settles; then each group of workers gets SIGTERM while articles flow."""
+    failures = []
+    old_states = sorted(OLD_STATES.glob("*.tar.xz"))
+    settled = {}
+    for archive in old_states:
+        system = System(directory / archive.name.partition(".")[0])
+        with tarfile.open(archive) as packed:
+            packed.extractall(system.data, filter="data")
+        system.fed = OLD_ARTICLES
+        with system:
+            old = system.report("F13", faults=1, under_fire=0, limit_seconds=SETTLES_WITHIN_SECONDS)
+            settled[archive.name] = old.seconds_to_recover
+            if not old.passed:
+                failures.append(f"{archive.name}: {old}")
+                continue
+            if archive is old_states[-1]:
+                return _roll(system, documents, rounds, settled, failures)
+    raise FileNotFoundError(f"no old state settled below {OLD_STATES}: {failures}")
+
+
+def _roll(system: System, documents: int, rounds: int, settled: dict[str, float], failures: list[str]) -> Report:
+    """On top of the old state: SIGTERM to one group after another, each is back before the next one goes."""
+    started = time.monotonic()
+    slowest = 0.0
+    steps = [role for _ in range(rounds) for role in WORKERS]
+    for step, role in enumerate(steps, 1):
+        system.feed(max(0, OLD_ARTICLES + documents * step // len(steps) - system.fed))
+        slowest = max(slowest, _replace(system, role))
+    if slowest >= STOP_SECONDS:
+        failures.append(f"a process did not end within {STOP_SECONDS:g} s")
+    return system.report(
+        "F13",
+        faults=len(settled) + len(steps),
+        under_fire=time.monotonic() - started,
+        wanted=expected_ids(system.fed),
+        notes={"seconds_until_old_state_settled": settled, "slowest_seconds_to_end": round(slowest, 1)},
+        failures=tuple(failures),
+    )
+
+
+def _replace(system: System, role: str) -> float:
+    """SIGTERM to a group while articles flow, and wait for its successor; seconds until it had ended."""
+    before = system.stored()
+    wait_for(lambda: system.stored() > before or before >= system.fed, STOP_SECONDS)
+    wait_for(lambda: role in system.children(), STOP_SECONDS)
+    old = system.children()[role]
+    old.send_signal(signal.SIGTERM)
+    seconds = wait_for(lambda: not old.is_running(), STOP_SECONDS)
+    wait_for(lambda: role in system.children(), STOP_SECONDS)
+    return seconds
