@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -223,6 +224,30 @@ def test_a_worker_told_to_stop_hands_its_batch_back(office: Office, monkeypatch:
     pipeline.parse(office.desk, batch_id)
     office.drain()
     assert office.verdicts() == {"stored": 2}, "handing back is never held against a batch"
+
+
+def test_what_the_time_limit_of_tasks_ends_counts_as_a_delivery(
+    redis: Redis, server_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop() -> None:
+        raise SystemExit(0)
+
+    assert redis.ping()
+    with open_office(server_url, settings_for(tmp_path, SMALL | {"COPYDESK_WORKERS_TASK_SECONDS": "0"})) as office:
+        plant(monkeypatch, stop)
+        receive(office.desk, *articles(3, poison=1))
+
+        def settled() -> bool:
+            pipeline.sweep(office.desk)
+            while office.bells.waiting:
+                task, _, identifier = office.bells.waiting.popleft()
+                with contextlib.suppress(SystemExit):
+                    getattr(pipeline, task)(office.desk, identifier)
+            return office.desk.counters.in_flight() == 0
+
+        wait_until(settled, 60)
+        assert office.verdicts() == {"stored": 2, "dead": 1}
+        assert [letter.code for letter in office.letters().values()] == ["poison"]
 
 
 def test_a_fault_while_deduping_buries_one_article_of_a_batch(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,8 @@ from worker.state.spool import Spool
 
 StageTask = Literal["pull", "parse", "dedupe"]
 BellTask = Literal["pull", "poll", "parse", "dedupe"]
+TASK_SHARE = 0.9
+"""Of `workers.task_seconds`, whose clock starts a little before a batch is claimed."""
 
 log = structlog.get_logger()
 
@@ -219,12 +221,18 @@ def state_url_of(settings: Settings) -> str:
 
 @contextlib.contextmanager
 def hold(desk: Desk, claim: Claim) -> Iterator[None]:
-    """Keep a claim's lease while the block works; hand it back where the process is told to stop."""
+    """Keep a claim's lease while the block works; hand it back where the process is told to stop.
+
+    Not where the block has used up the time of a task: then Celery's time limit tells the process to stop, the delivery
+    counts, and a batch that is too slow is taken apart instead of coming back for ever.
+    """
+    ends_at = time.monotonic() + TASK_SHARE * desk.settings.workers.task_seconds
     with repeat_every(desk.settings.sweeper.lease_seconds / 3, lambda: desk.ledger.renew(claim)):
         try:
             yield
         except (SystemExit, KeyboardInterrupt):
-            desk.ledger.hand_back(claim)
+            if time.monotonic() < ends_at:
+                desk.ledger.hand_back(claim)
             raise
 
 

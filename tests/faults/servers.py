@@ -6,7 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,9 +39,20 @@ def free_port() -> int:
 
 
 class StateServer:
-    """A server process with its own directory; it may be killed, stopped, continued and started again."""
+    """A server process with its own directory; it may be killed, stopped, continued and started again.
 
-    def __init__(self, directory: Path, kind: str = "valkey", options: Mapping[str, str] | None = None) -> None:
+    `prefix` are words before its command (`ip netns exec ...`), `host` is the address that clients use.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        kind: str = "valkey",
+        options: Mapping[str, str] | None = None,
+        *,
+        prefix: Sequence[str] = (),
+        host: str = "127.0.0.1",
+    ) -> None:
         binary = binary_of(kind)
         if binary is None:
             raise RuntimeError(f"there is no {kind} server: apt-get install redis-server")
@@ -49,17 +60,19 @@ class StateServer:
         self.directory = directory
         self.binary = binary
         self.port = free_port()
+        self.host = host
+        self.prefix = list(prefix)
         self.options = {**OPTIONS, "dir": str(directory), "port": str(self.port), **(options or {})}
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"redis://{self.host}:{self.port}/0"
 
     def client(self) -> Redis:
         """A client of its own, for looking at the server directly."""
-        return Redis(host="127.0.0.1", port=self.port, socket_timeout=5)
+        return Redis(host=self.host, port=self.port, socket_timeout=5)
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -70,7 +83,9 @@ class StateServer:
         """Start it."""
         words = [word for name, value in self.options.items() for word in (f"--{name}", value)]
         with (self.directory / "server.log").open("ab") as log:
-            self.process = subprocess.Popen([self.binary, *words], stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                [*self.prefix, self.binary, *words], stdout=log, stderr=log, start_new_session=True
+            )
 
     def kill(self) -> None:
         """SIGKILL, and wait for its end."""

@@ -34,7 +34,10 @@ LOOK_SECONDS = 0.3
 
 
 class System:
-    """The system under fault. `url` names a state server of the suite's own; without one it is embedded."""
+    """The system under fault. `url` names a state server of the suite's own; without one it is embedded.
+
+    `prefix` are words before every command (`ip netns exec ...`).
+    """
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class System:
         settings: Mapping[str, Mapping[str, object]] | None = None,
         environment: Mapping[str, str] | None = None,
         claim: bool = True,
+        prefix: Sequence[str] = (),
         seed: int = 1,
     ) -> None:
         self.directory = directory
@@ -54,6 +58,7 @@ class System:
         self.process: subprocess.Popen[bytes] | None = None
         self.server: StateServer | None = None
         self._url = url
+        self._prefix = list(prefix)
         self._environment = dict(environment or {})
         config = directory / "config"
         config.mkdir(parents=True)
@@ -76,7 +81,7 @@ class System:
         """Start the supervisor in a session of its own."""
         with (self.directory / "run.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "worker", "run", *self.options],
+                [*self._prefix, sys.executable, "-m", "worker", "run", *self.options],
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -141,7 +146,7 @@ class System:
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a copydesk command on this system."""
         return subprocess.run(
-            [sys.executable, "-m", "worker", *words, *self.options],
+            [*self._prefix, sys.executable, "-m", "worker", *words, *self.options],
             capture_output=True,
             text=True,
             check=False,

@@ -10,6 +10,7 @@ from tests.faults.report import Report
 from tests.faults.scenarios.bells import double_bells, two_beats
 from tests.faults.scenarios.clock import step_clock
 from tests.faults.scenarios.full import fill_up
+from tests.faults.scenarios.hosts import two_hosts
 from tests.faults.scenarios.kills import kill_server, kill_workers
 from tests.faults.scenarios.network import break_network, freeze_server
 from tests.faults.scenarios.poison import kill_children, poison
@@ -73,6 +74,12 @@ SCENARIOS: dict[str, Scenario] = {
     "F13": Scenario(upgrade, short={"documents": 1_000, "rounds": 1}, long={"documents": 40_000, "rounds": 20}),
     "F14": Scenario(two_beats, short={"documents": 1_000, "seconds": 2}, long={"documents": 5_000, "seconds": 15}),
     "F15": Scenario(soak, short={"seconds": 60}, long={"seconds": 3 * 3600}),
+    "F16": Scenario(
+        two_hosts,
+        short={"documents": 2_000, "cuts": 1, "seconds_cut": 8},
+        long={"documents": 40_000, "cuts": 10, "seconds_cut": 30},
+        needs=("root", "ip"),
+    ),
 }
 
 ALSO_ON_REDIS = ("F1", "F3", "F5")
