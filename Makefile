@@ -38,8 +38,8 @@ format: $(VENV)/.installed-dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-faults: $(VENV)/.installed-dev ## Kill workers and the server at random for about ten minutes
-	$(BIN)/python -m tests.faults
+faults: $(VENV)/.installed-dev ## Run every fault scenario in full, for hours (F='F1 F3 --runs 3 --server redis' chooses)
+	$(BIN)/python -m tests.faults $(F)
 
 bench: $(VENV)/.installed-dev ## Measure throughput
 	$(BIN)/python benchmarks/throughput.py

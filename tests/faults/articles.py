@@ -38,6 +38,6 @@ def expected_ids(count: int) -> set[str]:
     return {record_id(f"fault-{number}") for number in range(count)}
 
 
-def record_id(guid: str) -> str:
-    """The record id of an article of the fault source."""
-    return fingerprint(SOURCE, Article(guid=guid), datetime.now(UTC)).record_id.hex()
+def record_id(guid: str, source_id: str = SOURCE) -> str:
+    """The record id of an article of the fault source, or of another."""
+    return fingerprint(source_id, Article(guid=guid), datetime.now(UTC)).record_id.hex()

@@ -36,7 +36,7 @@ LOOK_SECONDS = 0.3
 class System:
     """The system under fault. `url` names a state server of the suite's own; without one it is embedded.
 
-    `prefix` are words before every command (`ip netns exec ...`).
+    `prefix` are words before every command (`ip netns exec ...`), `sources` further tables of `sources.toml`.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class System:
         environment: Mapping[str, str] | None = None,
         claim: bool = True,
         prefix: Sequence[str] = (),
+        sources: str = "",
         seed: int = 1,
     ) -> None:
         self.directory = directory
@@ -65,9 +66,8 @@ class System:
         self.inbox.mkdir()
         self.store = self.data / "records.db"
         (config / "worker.toml").write_text(_toml(settings or {}, {"state": {"redis_url": url}} if url else {}))
-        (config / "sources.toml").write_text(
-            f'[[source]]\nid = "{SOURCE}"\nkind = "directory"\npath = "../inbox"\nclaim = {str(claim).lower()}\n'
-        )
+        inbox = f'id = "{SOURCE}"\nkind = "directory"\npath = "../inbox"\nclaim = {str(claim).lower()}\n'
+        (config / "sources.toml").write_text(f"[[source]]\n{inbox}{sources}")
         self.options = ["--data", str(self.data), "--config", str(config)]
 
     def __enter__(self) -> System:
@@ -171,15 +171,19 @@ class System:
 
     def stored(self) -> int:
         """Rows in the store, 0 before it exists."""
-        return len(self.rows())
+        found = self._select("count(*)")
+        return int(found[0][0]) if found else 0
 
     def rows(self) -> list[tuple[str, int]]:
         """(id, version) of every stored row."""
+        return [(str(row[0]), int(row[1])) for row in self._select("id, version")]
+
+    def _select(self, what: str) -> list[tuple[Any, ...]]:
         if not self.store.exists():
             return []
         with sqlite3.connect(f"file:{self.store}?mode=ro", uri=True, timeout=30) as connection:
             try:
-                return [(str(row[0]), int(row[1])) for row in connection.execute("SELECT id, version FROM records")]
+                return connection.execute(f"SELECT {what} FROM records").fetchall()
             except sqlite3.OperationalError:
                 return []
 
