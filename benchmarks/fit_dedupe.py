@@ -229,11 +229,11 @@ def verdicts(pairs: Pairs, scores: np.ndarray, threshold: float) -> dict[str, st
 
 
 def report(directory: Path, made: Pairs, found: Pairs, scores: tuple[np.ndarray, np.ndarray]) -> None:
-    for threshold in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
+    for threshold in (0.3, 0.4, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9, 0.95):
         figures = score_stream(gold_of(directory, "constructed"), verdicts(made, scores[0], threshold))
         pairs = score_pairs(gold_of(directory, "natural"), verdicts(found, scores[1], threshold))
         print(f"{threshold:.2f}", " ".join(f"{name} {value:.4f}" for name, value in {**figures, **pairs}.items()))
-        if threshold == 0.6:
+        if threshold == 0.55:
             changes = score_changes(gold_of(directory, "constructed"), verdicts(made, scores[0], threshold))
             print("    ", " ".join(f"{name} {value:.3f}" for name, value in changes.items()))
 

@@ -44,7 +44,7 @@ class Thresholds:
 
 THRESHOLDS = {
     "strict": Thresholds(copy=0.8, revision=0.6),
-    "balanced": Thresholds(copy=0.6, revision=0.5),
+    "balanced": Thresholds(copy=0.55, revision=0.5),
     "loose": Thresholds(copy=0.4, revision=0.4),
 }
 
