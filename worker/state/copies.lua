@@ -371,4 +371,4 @@ local function read_article(at)
   return a
 end
 
-local function hex(raw) return (string.gsub(raw, '.', function(c) return string.format('%02x', string.byte(c)) end)) end
+local function hex(raw) return string.format(string.rep('%02x', #raw), string.byte(raw, 1, -1)) end
