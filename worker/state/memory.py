@@ -168,7 +168,7 @@ class Memory:
 
     def commit(self, claim: Claim, first: int, run: Run, rules: Rules) -> Any:
         """Publish a run, the first of which is article `first` of the batch; the answer is publish.lua's."""
-        batch, keys, days = claim.batch, self._keys, self._settings.memory
+        batch, days = claim.batch, self._settings.memory
         articles = self._article_arguments(run)
         more = [
             (
@@ -180,19 +180,7 @@ class Memory:
         ]
         answer = self._scripts.run(
             "publish",
-            [
-                keys.batch(batch.id),
-                keys.waiting(PARSED, batch.lane),
-                keys.due(PARSED, batch.lane),
-                keys.name("counts", "total"),
-                keys.day("counts", batch.day),
-                keys.minute(),
-                keys.name("in_flight"),
-                keys.name("spool"),
-                keys.day("receipts", today()),
-                keys.stream,
-                *generation_keys(keys, run.generation),
-            ],
+            self._publish_keys(claim, run.generation),
             [
                 batch.id,
                 claim.token,
@@ -257,6 +245,22 @@ class Memory:
         rows: list[list[Any]] = answer
         self._count_furniture(run, [row[0].decode() for row in rows])
         return rows
+
+    def _publish_keys(self, claim: Claim, generation: int) -> list[str]:
+        batch, keys = claim.batch, self._keys
+        return [
+            keys.batch(batch.id),
+            keys.waiting(PARSED, batch.lane),
+            keys.due(PARSED, batch.lane),
+            keys.name("counts", "total"),
+            keys.day("counts", batch.day),
+            keys.minute(),
+            keys.name("in_flight"),
+            keys.name("spool"),
+            keys.day("receipts", today()),
+            keys.stream,
+            *generation_keys(keys, generation),
+        ]
 
     def _article_arguments(self, run: Run) -> list[tuple[bytes, bytes, bytes, bytes]]:
         parts = zip(run.candidates, run.sketches, run.judgements, run.found, strict=True)
