@@ -194,5 +194,5 @@ def test_documents_carry_what_their_source_says(tmp_path: Path) -> None:
     source = Source(id="a", kind="push", timezone="Europe/Vienna", fields=FIELDS)
     document = document_of(source, tmp_path / "a.json", RECEIVED)
     assert (document.timezone, document.fields) == ("Europe/Vienna", FIELDS)
-    (member,) = open_container(document, gzip.compress(json.dumps(OBJECT).encode())) or ()
+    (member,) = list(open_container(document, gzip.compress(json.dumps(OBJECT).encode())) or ())
     assert article_of(parse_document(member, member.content or b"")).headline == "Bridge reopens"
