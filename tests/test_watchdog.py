@@ -69,6 +69,12 @@ def test_silence_counts_from_when_the_server_was_there() -> None:
     assert judge(watch, pulse(monotonic=500.0), 125.0) is not None, "a file from before the host's last start"
 
 
+def test_a_sign_of_life_that_comes_while_we_look_is_one() -> None:
+    watch = Watch(STALLED, TASK)
+    assert judge(watch, pulse(monotonic=100.01), 100.0) is None
+    assert judge(watch, pulse(monotonic=103.0), 100.0) is None
+
+
 def test_a_successor_begins_anew() -> None:
     watch = Watch(STALLED, TASK)
     judge(watch, pulse(), 100.0)

@@ -60,8 +60,9 @@ class Watch:
 
         `since` is when the server was first seen answering: silence before that is nobody's fault.
         """
+        # A sign of life that came while we looked is a little ahead; one far ahead is of the host's last run.
         silent = now - max(pulse.monotonic, since)
-        if pulse.monotonic > now or silent > max(self._stalled, pulse.patience_seconds):
+        if pulse.monotonic > now + self._stalled or silent > max(self._stalled, pulse.patience_seconds):
             return f"no sign of life for {silent:.0f} s"
         seen = self._sights.get(pulse.name)
         if seen is None or not waits or seen.pid != pulse.pid or seen.answered != pulse.answered:
