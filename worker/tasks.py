@@ -7,6 +7,7 @@ for ticks and sweeps. Stock tools work on it: `celery -A worker.tasks inspect ac
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import signal
@@ -25,6 +26,8 @@ from celery.worker import state as celery_state
 from celery.worker.consumer import Consumer
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
+from kombu.transport import redis as redis_transport
+from kombu.utils.json import loads as load_json
 from redis.exceptions import RedisError
 
 from worker import pipeline
@@ -301,6 +304,35 @@ class KeepingConsumer(Consumer):  # type: ignore[misc]  # celery has no types
             log.warning("message_not_kept", queue=queue, error=str(error))
             return
         message.ack_log_error(logging.getLogger(__name__), self.connection_errors)
+
+
+def _load_anything(text: str) -> Any:
+    """What lies on a queue of the state server; bytes that are no message at all become one that is refused and kept.
+
+    kombu would end the worker on them, and the next one.
+    """
+    try:
+        message = load_json(text)
+    except ValueError:
+        message = None
+    if isinstance(message, dict) and "delivery_tag" in (message.get("properties") or ()):
+        return message
+    if isinstance(message, list) and len(message) == 3 and isinstance(message[0], dict):
+        # An unacknowledged message with its queue.
+        return message
+    tag = hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    information = {"exchange": "", "routing_key": "unknown"}
+    return {
+        "body": text,
+        "content-type": "application/octet-stream",
+        "content-encoding": "utf-8",
+        "headers": {},
+        "properties": {"delivery_tag": tag, "delivery_info": information},
+    }
+
+
+# kombu offers no other place to say what becomes of a message that it cannot read.
+redis_transport.loads = _load_anything  # type: ignore[assignment]  # it takes a text alone
 
 
 def _answer(stage: Callable[[Desk, str], None], queue: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
