@@ -89,6 +89,17 @@ def test_a_full_server_pauses(own: Redis, tmp_path: Path) -> None:
     assert Pressure(own, settings).paused() is None
 
 
+def test_a_server_that_takes_no_more_writes_has_a_reason_all_the_same(own: Redis, tmp_path: Path) -> None:
+    own.config_set("maxmemory", int(own.info("memory")["used_memory"]) // 2)
+    try:
+        pressure = Pressure(own, settings_for(tmp_path))
+        assert "the server uses" in str(pressure.paused())
+        assert "the server uses" in pressure.reasons()["pull"]
+    finally:
+        own.config_set("maxmemory", 0)
+    assert Pressure(own, settings_for(tmp_path)).reasons() == {}
+
+
 def test_a_paused_pull_takes_nothing_and_goes_on_alone(office: Office, tmp_path: Path) -> None:
     drop = tmp_path / "drop"
     drop.mkdir()

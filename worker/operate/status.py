@@ -41,7 +41,8 @@ def snapshot(desk: Desk) -> dict[str, Any]:
         "per_minute": counters.per_minute(),
         "events": dict.fromkeys(EVENTS, 0) | counters.events(),
         "letters": {verdict: desk.letters.count(verdict) for verdict in ("dead", "rejected")},
-        "paused": {field.decode(): value.decode() for field, value in paused.items()},
+        # Also what nobody could write down, because the server's memory is full.
+        "paused": {field.decode(): value.decode() for field, value in paused.items()} | desk.pressure.reasons(),
         "pauses": [msgspec.to_builtins(pause) for pause in desk.pauses.all()],
         "processes": [msgspec.to_builtins(pulse) for pulse in Listener(desk.redis, desk.settings).everywhere()],
         "sources": len(sources),

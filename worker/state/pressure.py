@@ -6,6 +6,7 @@ always finds room. Work that goes on lowers the shares, and pulling resumes alon
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import OutOfMemoryError
 
 from worker.config import Settings
-from worker.model import Lane
+from worker.model import LANES, Lane
 from worker.state.counters import Counters
 from worker.state.keys import Keys
 
@@ -63,10 +65,20 @@ class Pressure:
     def highest(self) -> Level:
         """The fullest of all resources; at most `CACHE_SECONDS` old."""
         if time.monotonic() - self._asked_at > CACHE_SECONDS:
-            self._highest = max(self._levels(), key=lambda level: level.share)
+            self._highest = self._look()
             self._asked_at = time.monotonic()
             self._publish()
         return self._highest
+
+    def reasons(self) -> dict[str, str]:
+        """Why pulling must pause at this moment, by queue (`pull`, `pull.backfill`); writes nothing."""
+        return self._reasons(self._look())
+
+    def _look(self) -> Level:
+        return max(self._levels(), key=lambda level: level.share)
+
+    def _reasons(self, level: Level) -> dict[str, str]:
+        return {_field(lane): level.reason for lane in LANES if level.share > self._full(lane)}
 
     def _full(self, lane: Lane) -> float:
         return 1.0 if lane == "news" else self._marks.backfill_share
@@ -101,12 +113,14 @@ class Pressure:
         yield Level(mark / max(1, free), reason)
 
     def _publish(self) -> None:
-        for lane in ("news", "backfill"):
-            reason = self._highest.reason if self._highest.share > self._full(lane) else None
-            if reason:
-                self._redis.hset(self._keys.name("paused"), _field(lane), reason)
-            else:
-                self._redis.hdel(self._keys.name("paused"), _field(lane))
+        reasons = self._reasons(self._highest)
+        for field in map(_field, LANES):
+            if field not in reasons:
+                self._redis.hdel(self._keys.name("paused"), field)
+                continue
+            # A server whose memory is full takes no reason either; `reasons` finds it again.
+            with contextlib.suppress(OutOfMemoryError):
+                self._redis.hset(self._keys.name("paused"), field, reasons[field])
 
 
 def _field(lane: Lane) -> str:
