@@ -118,16 +118,10 @@ def test_entries_stay_for_the_other_group_and_copydesk_deletes_them(
     sink.close()
 
 
-def test_the_wait_for_the_disk_answers_one(redis: Any, consumer: Consumer) -> None:
-    consumer.read(">")
-    redis.execute_command("HINCRBY", "{copydesk}:events", "durable_waits", 1)
-    assert redis.execute_command("WAITAOF", 1, 0, 10_000)[0] == 1
-
-
 def test_every_command_of_the_page_is_one_the_server_takes(redis: Any, consumer: Consumer) -> None:
     assert consumer.read(">")
     lines = re.findall(r"^> (.+)$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert len(lines) >= 10
+    assert len(lines) >= 8
     for line in lines:
         if not line.startswith(("XGROUP CREATE", "XREADGROUP")):  # done above
             redis.execute_command(*line.split())
