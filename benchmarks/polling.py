@@ -25,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter, deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -252,6 +253,8 @@ def start_poller(settings: Settings, url: str) -> int:
             while True:
                 pipeline.poll(desk)
                 time.sleep(0.1)
+        except BaseException:  # noqa: BLE001  # the process ends with it
+            traceback.print_exc()
         finally:
             os._exit(1)
     return child
@@ -264,6 +267,9 @@ def kill_pollers(desk: Desk, url: str, kills: int, chance: random.Random) -> int
     try:
         while not all_polled(desk):
             time.sleep(chance.uniform(0.1, 1.5))
+            for poller in pollers:
+                if os.waitpid(poller, os.WNOHANG) != (0, 0):
+                    raise SystemExit("a poller has ended by itself")
             if killed < kills and desk.redis.zcard(desk.keys.name("asking")):
                 victim = pollers.pop(chance.randrange(2))
                 os.kill(victim, signal.SIGKILL)

@@ -160,8 +160,11 @@ class Polling:
             self._queues[host] = deque(group[:room])
             self._start(self._work(host, answer))
         elif answer is None:
-            room = max(0, room - len(self._queues[host]))
-            self._queues[host].extend(group[:room])
+            # A worker that has ended since the feeds were taken leaves no queue: then all have a turn later.
+            queue = self._queues.get(host)
+            room = 0 if queue is None else max(0, room - len(queue))
+            if queue is not None:
+                queue.extend(group[:room])
         else:
             room = 0
             self._begin_at(host, answer)
