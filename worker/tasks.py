@@ -7,7 +7,6 @@ for ticks and sweeps. Stock tools work on it: `celery -A worker.tasks inspect ac
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import os
 import signal
@@ -37,7 +36,7 @@ from worker.errors import CopydeskError
 from worker.limits import limit_memory
 from worker.logs import configure_logging
 from worker.model import LANES, Lane
-from worker.operate.dead import bury_message
+from worker.operate.dead import as_message, bury_message
 from worker.state.connection import SCHEMES, broker_options, broker_url
 from worker.state.pulses import EVERY_SECONDS, Pulses
 
@@ -312,23 +311,9 @@ def _load_anything(text: str) -> Any:
     kombu would end the worker on them, and the next one.
     """
     try:
-        message = load_json(text)
+        return as_message(text, load_json(text))
     except ValueError:
-        message = None
-    if isinstance(message, dict) and "delivery_tag" in (message.get("properties") or ()):
-        return message
-    if isinstance(message, list) and len(message) == 3 and isinstance(message[0], dict):
-        # An unacknowledged message with its queue.
-        return message
-    tag = hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
-    information = {"exchange": "", "routing_key": "unknown"}
-    return {
-        "body": text,
-        "content-type": "application/octet-stream",
-        "content-encoding": "utf-8",
-        "headers": {},
-        "properties": {"delivery_tag": tag, "delivery_info": information},
-    }
+        return as_message(text, None)
 
 
 # kombu offers no other place to say what becomes of a message that it cannot read.

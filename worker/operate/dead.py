@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import structlog
@@ -85,6 +86,23 @@ def bury_message(desk: Desk, queue: str, body: bytes, content_type: str | None, 
         )
     )
     log.error("message_refused", queue=queue, content_type=content_type, reason=reason)
+
+
+def as_message(text: str, decoded: Any) -> Any:
+    """What a queue of the state server held, decoded; what is no message becomes one that holds the text."""
+    if isinstance(decoded, dict) and "delivery_tag" in (decoded.get("properties") or ()):
+        return decoded
+    if isinstance(decoded, list) and len(decoded) == 3 and isinstance(decoded[0], dict):
+        # An unacknowledged message with its queue.
+        return decoded
+    tag = hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    return {
+        "body": text,
+        "content-type": "application/octet-stream",
+        "content-encoding": "utf-8",
+        "headers": {},
+        "properties": {"delivery_tag": tag, "delivery_info": {"exchange": "", "routing_key": "unknown"}},
+    }
 
 
 def replay(desk: Desk, letters: Iterable[DeadLetter], per_second: float | None = None) -> int:
