@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.faults.report import Report
 from tests.faults.servers import state_server
-from tests.faults.system import System
+from tests.faults.system import System, wait_for
 
 MOST_BYTES = 400_000
 
@@ -27,8 +27,11 @@ def lose_power(directory: Path, *, documents: int, losses: int, server: str = "v
         started = time.monotonic()
         lost_bytes = []
         for step in range(losses):
+            before = system.stored()
             system.feed(documents * (step + 1) // losses - system.fed)
-            time.sleep(system.random.uniform(1.0, 4.0))
+            # There must be something to lose.
+            _wait_for_more_than(system, before)
+            time.sleep(system.random.uniform(0.0, 2.0))
             state.kill()
             lost_bytes.append(_cut(state.directory, system.random.randint(1, MOST_BYTES)))
             state.start()
@@ -47,3 +50,7 @@ def _cut(directory: Path, most_bytes: int) -> int:
     cut = min(most_bytes, size // 2)
     os.truncate(file, size - cut)
     return cut
+
+
+def _wait_for_more_than(system: System, rows: int) -> None:
+    wait_for(lambda: system.stored() > rows, 60)
