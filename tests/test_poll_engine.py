@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -236,25 +236,6 @@ def test_feeds_that_would_wait_long_for_their_host_are_put_off_each_to_its_turn(
     all_due(office, 5)
     assert pipeline.poll(desk) == 0, "the host has its rest"
     desk.close()
-
-
-def test_a_host_whose_queue_ends_while_more_of_its_feeds_are_taken(
-    office: Office, server: CountingServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(polling, "GROUP", 2)
-    server.linger_seconds = 0.1
-    add_feeds(office, server, [host(0), host(1), host(0), host(2)])
-    take = office.desk.hosts.take
-
-    def take_late(hosts: Sequence[str]) -> Mapping[str, HostLease | float]:
-        """The first host's worker ends while the lease for the last is fetched."""
-        if hosts == [host(2)]:
-            wait_until(lambda: office.desk.sources.recall("feed-0").get("pulled_at"))
-        return take(hosts)
-
-    monkeypatch.setattr(office.desk.hosts, "take", take_late)
-    wait_until(lambda: pipeline.poll(office.desk) + 1 and not not_polled(office))
-    assert sorted(path for path, _ in server.seen) == ["/0", "/1", "/2", "/3"]
 
 
 def test_a_redirect_waits_for_its_host_and_gives_it_back(office: Office, server: CountingServer) -> None:
