@@ -53,7 +53,7 @@ def main() -> int:
     measures: dict[str, object] = {
         name: json.loads(value) for name, _, value in (pair.partition("=") for pair in options.set)
     }
-    if options.server:
+    if options.server == "redis":
         measures["server"] = options.server
     names, passed = options.names or list(SCENARIOS), True
     lacks = {name: missing(SCENARIOS[name].needs_on(options.server or "valkey")) for name in names}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 from tests.faults.report import Report
@@ -31,7 +32,9 @@ class Scenario:
 
     def needs_on(self, server: str) -> tuple[str, ...]:
         """What it needs (names of `tests.faults.needs`) on `valkey` or `redis`."""
-        return (*self.needs, "redis") if server == "redis" else self.needs
+        if server != "redis":
+            return self.needs
+        return (*self.needs, "redis", *(() if "server" in signature(self.run).parameters else ("embedded",)))
 
 
 SCENARIOS: dict[str, Scenario] = {
