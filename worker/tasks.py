@@ -87,6 +87,21 @@ def _broker(settings: Settings) -> tuple[str, dict[str, Any]]:
     return (broker_url(url), broker_options(url)) if url.startswith(SCHEMES) else (url, {})
 
 
+def _redis_transport(settings: Settings) -> dict[str, Any]:
+    """What kombu is told about a broker of the Redis kind."""
+    return {
+        "global_keyprefix": f"{settings.state.namespace}:bells:",
+        "queue_order_strategy": "priority",
+        "visibility_timeout": 600,
+        "unacked_restore_interval": 10,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": settings.state.socket_timeout_seconds,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+    }
+
+
 def make_app(settings: Settings) -> Celery:
     """The Celery application for these settings."""
     url, transport = _broker(settings)
@@ -94,17 +109,7 @@ def make_app(settings: Settings) -> Celery:
     # RabbitMQ's replicated kind of queue; it is durable and survives a node.
     arguments = {"x-queue-type": "quorum"} if url.startswith("amqp") else None
     if url.startswith(("redis", "sentinel")):
-        transport |= {
-            "global_keyprefix": f"{settings.state.namespace}:bells:",
-            "queue_order_strategy": "priority",
-            "visibility_timeout": 600,
-            "unacked_restore_interval": 10,
-            "unacked_restore_throttle": 1,
-            "socket_timeout": settings.state.socket_timeout_seconds,
-            "socket_connect_timeout": 5,
-            "socket_keepalive": True,
-            "health_check_interval": 25,
-        }
+        transport |= _redis_transport(settings)
     app.conf.update(
         task_queues=[
             Queue(name, Exchange("copydesk"), routing_key=name, queue_arguments=arguments)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,6 +52,8 @@ END_WORDS = 25
 """Words shown at each end of a long passage."""
 
 console = Console()
+STANDARD_INPUT = Path("-")
+"""The path that means standard input."""
 
 
 def load(config: Path | None, data: Path | None) -> Settings:
@@ -81,6 +85,14 @@ def opened_sink(settings: Settings) -> Iterator[Sink]:
         yield sink
     finally:
         sink.close()
+
+
+def stop_on(*signals: signal.Signals) -> threading.Event:
+    """An event that these signals set, instead of what they did before."""
+    stop = threading.Event()
+    for number in signals:
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def celery_bells() -> Bells:

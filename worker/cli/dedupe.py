@@ -14,7 +14,17 @@ import msgspec
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from worker.cli.common import ConfigOption, DataOption, JsonOption, console, load, print_json, print_rows, shortened
+from worker.cli.common import (
+    STANDARD_INPUT,
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    console,
+    load,
+    print_json,
+    print_rows,
+    shortened,
+)
 from worker.config import Settings
 from worker.dedupe.passages import Passage
 from worker.errors import ConfigurationError, Failed
@@ -22,7 +32,6 @@ from worker.operate.dedupe_files import BadLine, InputRecord, read_records
 from worker.operate.dedupe_run import Line, Texts, dedupe_records, empty_memory
 from worker.state.memory import Rules, rules_for
 
-STANDARD_INPUT = Path("-")
 SHOWN_COPIES = 20
 """Dropped records shown without --report."""
 COLUMNS = {"id": "id", "relation": "relation", "similarity": "similarity", "headline": "headline", "matched": "copy of"}

@@ -15,6 +15,7 @@ import typer
 from redis.exceptions import RedisError
 
 from worker.cli.common import (
+    STANDARD_INPUT,
     ConfigOption,
     DataOption,
     FieldsOption,
@@ -42,7 +43,6 @@ from worker.operate.status import snapshot
 from worker.parse.field_map import parse_fields
 from worker.state.server import EmbeddedServer
 
-STANDARD_INPUT = Path("-")
 LOOK_SECONDS = 0.2
 
 log = structlog.get_logger()

@@ -6,15 +6,13 @@ import contextlib
 import os
 import signal
 import socket
-import threading
 from collections.abc import Iterator
-from types import FrameType
 from typing import Annotated
 
 import structlog
 import typer
 
-from worker.cli.common import ConfigOption, DataOption, load, opened, opened_sink
+from worker.cli.common import ConfigOption, DataOption, load, opened, opened_sink, stop_on
 from worker.config import Settings
 from worker.desk import Desk, state_url_of
 from worker.errors import ConfigurationError
@@ -102,13 +100,7 @@ def store(
     if group:
         os.environ["COPYDESK_STORE_GROUP"] = group
     settings = load(config, data)
-    stop = threading.Event()
-
-    def ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, ask_to_stop)
+    stop = stop_on(signal.SIGTERM, signal.SIGINT)
     with checked(settings) as desk, opened_sink(settings) as sink:
         queue = StorageQueue(desk.redis, desk.keys, settings.store.group)
         name = consumer or f"{socket.gethostname()}-{os.getpid()}"

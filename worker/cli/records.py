@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
-from types import FrameType
 from typing import Annotated, Any
 
 import msgspec
@@ -21,6 +19,7 @@ from worker.cli.common import (
     print_json,
     print_rows,
     shortened,
+    stop_on,
 )
 from worker.model import Record
 from worker.operate import explain as explaining
@@ -67,13 +66,7 @@ def records(
             print_rows(map(_row, found), COLUMNS, as_json=False)
         if not following:
             return
-        stop = threading.Event()
-
-        def end(_signal: int, _frame: FrameType | None) -> None:
-            stop.set()
-
-        signal.signal(signal.SIGINT, end)
-        for record in follow(sink, stop):
+        for record in follow(sink, stop_on(signal.SIGINT)):
             if as_json:
                 print_json(msgspec.to_builtins(record))
             else:

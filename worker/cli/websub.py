@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import signal
-import threading
 from typing import Annotated
 
 import typer
 
-from worker.cli.common import ConfigOption, DataOption, celery_bells, console, load, opened
+from worker.cli.common import ConfigOption, DataOption, celery_bells, console, load, opened, stop_on
 from worker.errors import ConfigurationError
 from worker.intake.http import HttpClient, door_for
 from worker.operate.websub import CallbackServer, serve
@@ -35,9 +34,7 @@ def websub(
         raise ConfigurationError(f"--listen takes HOST:PORT, not {listen!r}")
     if not callback.startswith(("http://", "https://")):
         raise ConfigurationError(f"--callback takes a public address (https://...), not {callback!r}")
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_on(signal.SIGINT, signal.SIGTERM)
     settings = load(config, data)
     with opened(settings, celery_bells()) as desk:
         desk.sources.sync(settings.sources)

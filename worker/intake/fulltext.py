@@ -135,11 +135,6 @@ def next_task(tasks: Mapping[str, PageTask], now: float) -> tuple[str, PageTask]
     return (min(ready)[1], tasks[min(ready)[1]]) if ready else None
 
 
-def due_of(tasks: Mapping[str, PageTask]) -> float | None:
-    """When the first of these tasks is due; None where there is none."""
-    return min((task.due_at for task in tasks.values()), default=None)
-
-
 def tried_again(task: PageTask, now: float, retry_after_seconds: float | None) -> PageTask | None:
     """The task after a failure that may pass; None where it has failed often enough."""
     tries = task.tries + 1

@@ -15,7 +15,6 @@ import msgspec
 
 DAY_SECONDS = 86_400.0
 """No server may keep us away longer than this, whatever it says."""
-HOUR_SECONDS = 3_600.0
 JITTER = 0.1
 """Waits are lengthened by up to this share, so that feeds that were asked together drift apart."""
 SKIP_JITTER_SECONDS = 600.0

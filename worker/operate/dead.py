@@ -32,9 +32,8 @@ UNBOOKED_STAGES = (STORE_STAGE, BELL_STAGE)
 def bury_refused(desk: Desk, entry: Entry, reason: str) -> None:
     """Keep a record that the store refused as a dead letter of stage `store`. Twice is once."""
     data = entry.fields.get(b"record") or entry.fields.get(b"sighting") or msgspec.json.encode(_text(entry.fields))
-    source_id = _source_of(data)
     document = Document(
-        source_id=source_id,
+        source_id=_source_of(data),
         origin=entry.fields.get(b"id", b"").decode("utf-8", "replace"),
         received_at=datetime.now(UTC),
         content=data,
@@ -42,21 +41,7 @@ def bury_refused(desk: Desk, entry: Entry, reason: str) -> None:
         media_type=RECORD_MEDIA_TYPE,
         member=entry.fields.get(b"event", b"").decode("utf-8", "replace"),
     )
-    desk.letters.add(
-        DeadLetter(
-            id=f"store-{entry.entry_id}",
-            verdict="dead",
-            stage=STORE_STAGE,
-            code="sink_error",
-            detail=mask(reason),
-            source_id=source_id,
-            lane="news",
-            day=today(),
-            at=datetime.now(UTC),
-            document=document,
-            software_version=__version__,
-        )
-    )
+    _bury(desk, f"store-{entry.entry_id}", STORE_STAGE, "sink_error", reason, document)
 
 
 def bury_message(desk: Desk, queue: str, body: bytes, content_type: str | None, reason: str) -> None:
@@ -70,14 +55,20 @@ def bury_message(desk: Desk, queue: str, body: bytes, content_type: str | None, 
         size_bytes=len(body),
         media_type=content_type,
     )
+    digest = hashlib.blake2b(name.encode() + body, digest_size=10).hexdigest()
+    _bury(desk, f"bell-{digest}", BELL_STAGE, "foreign_message", reason, document)
+    log.error("message_refused", queue=queue, content_type=content_type, reason=reason)
+
+
+def _bury(desk: Desk, letter_id: str, stage: str, code: str, reason: str, document: Document) -> None:
     desk.letters.add(
         DeadLetter(
-            id=f"bell-{hashlib.blake2b(name.encode() + body, digest_size=10).hexdigest()}",
+            id=letter_id,
             verdict="dead",
-            stage=BELL_STAGE,
-            code="foreign_message",
+            stage=stage,
+            code=code,
             detail=mask(reason),
-            source_id=name,
+            source_id=document.source_id,
             lane="news",
             day=today(),
             at=datetime.now(UTC),
@@ -85,7 +76,6 @@ def bury_message(desk: Desk, queue: str, body: bytes, content_type: str | None, 
             software_version=__version__,
         )
     )
-    log.error("message_refused", queue=queue, content_type=content_type, reason=reason)
 
 
 def as_message(text: str, decoded: Any) -> Any:

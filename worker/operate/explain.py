@@ -13,15 +13,15 @@ from worker.desk import Desk
 from worker.model import Record
 from worker.state.letters import Filter
 from worker.state.receipts import Receipt, find_receipts
-from worker.store.read import lookup, versions
+from worker.store.read import latest, lookup, versions
 from worker.store.sink import Sink
 
 LETTERS_LOOKED_AT = 5000
 """Dead letters searched for a path or URL, newest first."""
-COPIES_LOOKED_AT = 1000
-"""Kept copies of one record among which that of a receipt is looked for."""
 PUBLISHED_OR_SEEN = ("stored", "updated", "duplicate", "near_duplicate")
 """Verdicts whose receipt names a record."""
+COPIES_LOOKED_AT = 1000
+"""Kept copies of one record among which that of a receipt is looked for."""
 MEMBERS_LOOKED_AT = 50
 """Members of a feed or container whose receipts are looked up when only its path or URL is named."""
 
@@ -86,7 +86,7 @@ def _evidence(sink: Sink, receipt: Receipt, origins: set[str]) -> dict[str, Any]
     """What decided on a copy: the match, the features, and the passages in which the two texts agree and differ."""
     if not receipt.matched_id:
         return {}
-    copy, matched = _copy_of(sink, receipt, origins), _record(sink, receipt.matched_id)
+    copy, matched = _copy_of(sink, receipt, origins), latest(sink, receipt.matched_id)
     passages = compare_texts(matched.body_text, copy.body_text) if copy and matched else []
     return {
         "relation": receipt.relation,
@@ -103,11 +103,4 @@ def _copy_of(sink: Sink, receipt: Receipt, origins: set[str]) -> Record | None:
     kept = sink.copies(receipt.reference, COPIES_LOOKED_AT)
     places = tuple(origins)
     dropped = (copy for copy in kept if (copy.raw_ref or "").startswith(places) or copy.url in origins)
-    return next(dropped, None) or (
-        _record(sink, receipt.reference) if receipt.reference != receipt.matched_id else None
-    )
-
-
-def _record(sink: Sink, record_id: str) -> Record | None:
-    stored = versions(sink, record_id)
-    return stored[-1] if stored else next((copy for copy in sink.copies(record_id, 1) if copy.id == record_id), None)
+    return next(dropped, None) or (latest(sink, receipt.reference) if receipt.reference != receipt.matched_id else None)

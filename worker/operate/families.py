@@ -10,12 +10,11 @@ from worker.desk import Desk
 from worker.errors import ConfigurationError
 from worker.model import Record
 from worker.state.families import Families, Family, Member
-from worker.store.read import lookup
+from worker.store.read import COPIES_LIMIT, kept_copy, latest, lookup
 from worker.store.sink import Sink
 
 FULL_ID = 32
 """Characters of a record id."""
-MOST_COPIES = 10_000
 
 
 def resolve(sink: Sink, text: str) -> str:
@@ -48,7 +47,7 @@ def split(desk: Desk, sink: Sink, record_id: str) -> dict[str, Any] | None:
     family = families.show(record_id)
     if family is None:
         return None
-    kept = _kept_copy(sink, record_id)
+    kept = kept_copy(sink, record_id)
     known = any(member.record_id == record_id and member.published for member in family.members)
     if not known and kept is None:
         raise ConfigurationError(f"{record_id} is an exact copy, or its text was not kept: there is nothing to publish")
@@ -63,10 +62,6 @@ def merge(desk: Desk, sink: Sink, record_id: str, other_id: str) -> dict[str, An
     return None if family is None else _row(sink, family)
 
 
-def _kept_copy(sink: Sink, record_id: str) -> Record | None:
-    return next((copy for copy in sink.copies(record_id, MOST_COPIES) if copy.id == record_id), None)
-
-
 def _standing_alone(copy: Record) -> Record:
     return msgspec.structs.replace(copy, family_id=copy.id, relation=None, similarity=None, matched_id=None)
 
@@ -74,14 +69,13 @@ def _standing_alone(copy: Record) -> Record:
 def _row(sink: Sink, family: Family) -> dict[str, Any]:
     members = [_member_row(sink, member) for member in family.members]
     known = {member["id"] for member in members}
-    kept = [copy for member in family.members for copy in sink.copies(member.record_id, MOST_COPIES)]
+    kept = [copy for member in family.members for copy in sink.copies(member.record_id, COPIES_LIMIT)]
     members += [_copy_row(copy) for copy in kept if copy.id not in known]
     return {"family_id": family.family_id, "head_id": family.head_id, "members": members}
 
 
 def _member_row(sink: Sink, member: Member) -> dict[str, Any]:
-    stored = sink.versions(member.record_id)
-    record = stored[-1] if stored else _kept_copy(sink, member.record_id)
+    record = latest(sink, member.record_id)
     return {
         "id": member.record_id,
         "is_head": member.is_head,

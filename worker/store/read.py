@@ -12,6 +12,8 @@ PAGE_RECORDS = 200
 """Records fetched at once while following."""
 POLL_SECONDS = 0.5
 """How soon a follower looks again when nothing new was there."""
+COPIES_LIMIT = 10_000
+"""Most kept copies of one record that are looked at."""
 FIND_LIMIT = 20
 """Most records one look-up answers."""
 
@@ -52,3 +54,14 @@ def lookup(sink: Sink, text: str, limit: int = FIND_LIMIT) -> list[Record]:
 def versions(sink: Sink, record_id: str) -> list[Record]:
     """Every stored version of a record, oldest first; empty where there is none. Raises SinkError."""
     return sink.versions(record_id)
+
+
+def kept_copy(sink: Sink, record_id: str) -> Record | None:
+    """The near copy that was kept under this id instead of being published, or None. Raises SinkError."""
+    return next((copy for copy in sink.copies(record_id, COPIES_LIMIT) if copy.id == record_id), None)
+
+
+def latest(sink: Sink, record_id: str) -> Record | None:
+    """The newest stored version of an id, else the near copy kept under it, else None. Raises SinkError."""
+    stored = versions(sink, record_id)
+    return stored[-1] if stored else kept_copy(sink, record_id)

@@ -32,7 +32,7 @@ from worker.store.withdrawals import publish_next_copy, withdrawn_ids
 PAGE_ENTRIES = 250
 """Entries of one read; reading in hundreds is fifteen times as fast as one by one."""
 ROUND_ENTRIES = 5_000
-"""Most entries between two waits for the fsync, which comes once a second."""
+"""Most entries between two looks at whether the server is still the one they were read from."""
 ROUND_BYTES = 64_000_000
 """No further page is read in a round above this size: it bounds the writer's memory."""
 CLAIM_EVERY_SECONDS = 5.0

@@ -57,8 +57,3 @@ class FetchAnswer:
         """A header's exact bytes as Latin-1 text; empty where it is missing. `name` in lower case."""
         wanted = name.encode()
         return next((value.decode("latin-1") for key, value in self.headers if key.lower() == wanted), "")
-
-    def all_headers(self, name: str) -> list[str]:
-        """Every value of a header that comes more than once."""
-        wanted = name.encode()
-        return [value.decode("latin-1") for key, value in self.headers if key.lower() == wanted]
