@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from worker.errors import Failed, Rejected
+from worker.intake.files import walk_directory
 from worker.limits import time_limit
 from worker.model import Article, Document, Refusal
 from worker.operate.parse_processes import Begun, Found, Line, Step, parse_in_processes
@@ -71,17 +72,16 @@ def parse_paths(paths: Sequence[Path], jobs: int = 0, reading: Reading = _USUAL)
 
 
 def walk(path: Path) -> Iterator[Path]:
-    """A file -> itself; a directory -> its files in sorted order, without dotfiles and symbolic links."""
+    """A file -> itself; a directory -> its files as `walk_directory` finds them, then what could not be listed.
+
+    Paths stay relative where `path` is. Reading a directory that could not be listed tells why.
+    """
     if not path.is_dir():
         yield path
         return
-    for child in sorted(path.iterdir()):
-        if child.name.startswith(".") or child.is_symlink():
-            continue
-        if child.is_dir():
-            yield from walk(child)
-        elif child.is_file():
-            yield child
+    unlisted: list[Path] = []
+    yield from walk_directory(path, lambda directory, _: unlisted.append(directory))
+    yield from unlisted
 
 
 def read_file(path: Path, passed_over: int = 0, reading: Reading = _USUAL) -> Iterator[Step]:
