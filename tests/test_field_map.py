@@ -31,10 +31,8 @@ OBJECT = {
 RECEIVED = datetime(2026, 6, 1, tzinfo=UTC)
 
 
-def parse(
-    content: bytes, origin: str = "a.json", member: int | None = None, **facts: object
-) -> list[Article | Refusal]:
-    document = Document(source_id="t", origin=origin, received_at=RECEIVED, member=member, **facts)  # type: ignore[arg-type]
+def parse(content: bytes, origin: str = "a.json", **facts: object) -> list[Article | Refusal]:
+    document = Document(source_id="t", origin=origin, received_at=RECEIVED, **facts)  # type: ignore[arg-type]
     return parse_document(document, content)
 
 
@@ -81,15 +79,6 @@ def test_each_object_of_an_array_stands_for_itself() -> None:
     assert isinstance(second, Refusal)
     assert isinstance(third, Article)
     assert (first.member, second.member, second.code, third.member) == (0, 1, "no_article", 2)
-
-
-def test_one_member_of_an_array_can_be_parsed_again() -> None:
-    plain = [{"headline": f"Bridge {number}", "body": "The bridge is open."} for number in range(3)]
-    article = article_of(parse(json.dumps(plain).encode(), member=1))
-    assert (article.headline, article.member) == ("Bridge 1", 1)
-    (refusal,) = parse(json.dumps(plain).encode(), member=7)
-    assert isinstance(refusal, Refusal)
-    assert (refusal.code, refusal.member) == ("no_article", 7)
 
 
 def test_an_array_in_a_line_of_jsonl_is_read_whole() -> None:

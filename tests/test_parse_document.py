@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -33,8 +34,8 @@ FEED = (
 )
 
 
-def document(name: str = "a.txt", member: int | None = None, media_type: str | None = None) -> Document:
-    return Document(source_id="s", origin=name, received_at=RECEIVED, member=member, media_type=media_type)
+def document(name: str = "a.txt", only: int | str | None = None, media_type: str | None = None) -> Document:
+    return Document(source_id="s", origin=name, received_at=RECEIVED, only_member=only, media_type=media_type)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -59,15 +60,47 @@ def test_texts_come_out_clean(text: str, frame: str) -> None:
             assert clean_text(item.headline or "") == (item.headline or "")
 
 
-def test_a_member_of_a_feed_is_given_alone() -> None:
-    found = parse_document(document("a.rss", member=1), FEED)
+ITEMS = "".join(f"<newsItem><itemMeta><title>{name}</title></itemMeta></newsItem>" for name in ("One", "Two"))
+ROWS = [
+    {"headline": name, "body": f"{name}.", "versioncreated": "2025-01-02", "type": "text"} for name in ("One", "Two")
+]
+HOLDING_TWO = {
+    "a.rss": FEED,
+    "a.xml": f"<newsMessage><itemSet>{ITEMS}</itemSet></newsMessage>".encode(),
+    "rows.json": json.dumps(ROWS).encode(),
+    "answer.json": json.dumps({"items": [row | {"body_text": row["body"]} for row in ROWS]}).encode(),
+    "a.jsonl": b"\n".join(json.dumps(row).encode() for row in ROWS),
+    "wire": b"\x01a\x02One =\nText one.\n\x03\x04\x01b\x02Two =\nText two.\n\x03\x04",
+}
+
+
+@pytest.mark.parametrize("name", HOLDING_TWO)
+def test_one_member_is_given_alone(name: str) -> None:
+    found = parse_document(document(name, only=1), HOLDING_TWO[name])
     assert [(item.member, item.headline) for item in found if isinstance(item, Article)] == [(1, "Two")]
 
 
-def test_a_member_that_a_feed_does_not_have_is_refused() -> None:
-    (found,) = parse_document(document("a.rss", member=7), FEED)
+@pytest.mark.parametrize("name", HOLDING_TWO)
+def test_a_member_that_is_not_there_is_refused(name: str) -> None:
+    (found,) = parse_document(document(name, only=7), HOLDING_TWO[name])
     assert isinstance(found, Refusal)
     assert (found.code, found.member) == ("no_article", 7)
+
+
+def test_one_member_of_what_cannot_be_read_has_the_reason_of_the_whole() -> None:
+    (found,) = parse_document(document("a.json", only=1), b'{"entries": [')
+    assert isinstance(found, Refusal)
+    assert (found.code, found.member) == ("malformed_json", 1)
+
+
+def test_several_articles_in_a_line_are_members_of_that_line() -> None:
+    content = b"\n".join([b'{"headline": "Zero", "body": "0."}', HOLDING_TWO["answer.json"]])
+    found = [
+        item.member
+        for line in open_container(document("a.jsonl"), content) or ()
+        for item in parse_document(line, line.content or b"")
+    ]
+    assert found == [0, "1/0", "1/1"]
 
 
 def _raising(error: Exception) -> table.Parser:

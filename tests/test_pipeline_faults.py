@@ -124,7 +124,7 @@ def test_an_article_that_kills_its_worker_while_deduping_is_buried_with_its_memb
 
     assert sweep_until_settled(office, dies) == 5
     (letter,) = office.letters().values()
-    assert (letter.code, letter.stage, letter.document.member) == ("poison", "dedupe", 1)
+    assert (letter.code, letter.stage, letter.document.part) == ("poison", "dedupe", 1)
     assert sorted(str(record.headline) for record in office.queued()) == ["Bread", "Salt"]
 
 
@@ -155,7 +155,7 @@ def test_the_only_article_left_of_a_feed_is_buried_as_that_member(office: Office
 
     wait_until(settled)
     poison = next(letter for letter in office.desk.letters.find() if letter.code == "poison")
-    assert poison.document.member == 0
+    assert poison.document.part == 0
 
 
 def test_a_batch_delivered_twice_is_taken_apart(office: Office) -> None:

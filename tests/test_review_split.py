@@ -66,7 +66,7 @@ def test_a_batch_of_large_feeds_is_halved_until_its_parts_are_cheap(
         alone += [part for part in parts if part.remaining == 1]
         waiting += [part for part in parts if part.remaining > 1]
     assert sorted(place for part in alone for place in places(part)) == sorted(places(whole))
-    assert {(part.batch.documents[0].member, part.items[0].article.member) for part in alone} == {
+    assert {(part.batch.documents[0].part, part.items[0].article.member) for part in alone} == {
         (member, member) for member in range(4)
     }
 

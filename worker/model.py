@@ -119,7 +119,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `origin` is the path or URL; `member` names a part of it (line of a JSONL file, entry of a feed, path in an
     archive). `timezone` and `fields` are those of its source. `refused` is set where a container lost something: it
     is all that parsing this document gives. `untrusted_ids` are names that the feed gives to several entries.
-    `entry` is the entry of a feed that led to this page; `warnings` are for every article found here.
+    `entry` is the entry of a feed that led to this page; `warnings` are for every article found here. Of what the
+    bytes hold only the part that is called `only_member` is wanted (a letter that is replayed), where it is set.
     """
 
     source_id: str
@@ -129,6 +130,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     content_ref: str | None = None
     size_bytes: int = 0
     member: int | str | None = None
+    only_member: int | str | None = None
     media_type: str | None = None
     encoding_declared: str | None = None
     source_name: str | None = None
@@ -142,6 +144,15 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     replayed_from: str | None = None
     history: tuple[Burial, ...] = ()
     refused: Refusal | None = None
+
+    @property
+    def part(self) -> int | str | None:
+        """What of `origin` this document stands for; None for all of it."""
+        return self.member if self.only_member is None else self.only_member
+
+    def part_name(self, name: int | str) -> int | str:
+        """The name of a part of these bytes (an index from 0, a path) as `member` gives it."""
+        return name if self.member is None else f"{self.member}/{name}"
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):

@@ -247,6 +247,6 @@ def _row(letter: DeadLetter) -> dict[str, Any]:
         "source_id": letter.source_id,
         "stage": letter.stage,
         "code": letter.code,
-        "origin": document.origin if document.member is None else f"{document.origin}#{document.member}",
+        "origin": document.origin if document.part is None else f"{document.origin}#{document.part}",
         "detail": letter.detail,
     }

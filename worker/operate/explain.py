@@ -58,7 +58,7 @@ def explain(desk: Desk, sink: Sink, text: str) -> dict[str, Any]:
                 "detail": letter.detail,
                 "at": letter.at.isoformat(),
                 "origin": letter.document.origin,
-                "member": letter.document.member,
+                "member": letter.document.part,
             }
             for letter in letters
         ],

@@ -41,11 +41,18 @@ def parse_document(document: Document, content: bytes, depth: int = 0) -> list[A
     """
     if document.refused is not None:
         return [document.refused]
+    if document.only_member is not None:
+        return _only(document, document.only_member, content, depth)
     if document.entry is not None:
         return [_with_page(document, document.entry, content, depth)]
     if document.warnings:
         plain = msgspec.structs.replace(document, warnings=())
         return [_warned(item, document.warnings) for item in parse_document(plain, content, depth)]
+    return _answered(document, content, depth)
+
+
+def _answered(document: Document, content: bytes, depth: int) -> list[Article | Refusal]:
+    """What the bytes give, every error as a refusal."""
     found: list[Article | Refusal] = []
     try:
         found.extend(_parse(document, content, depth))
@@ -58,6 +65,15 @@ def parse_document(document: Document, content: bytes, depth: int = 0) -> list[A
     except Exception as error:  # noqa: BLE001 - a parser's bug must cost this one only
         return [parse_error(error, document.member)]
     return found or [refusal(Rejected("no_article", "nothing was found"), document.member)]
+
+
+def _only(document: Document, wanted: int | str, content: bytes, depth: int) -> list[Article | Refusal]:
+    """The part of a document that is called `wanted`; else why nothing can be read, or that it is not there."""
+    found = parse_document(msgspec.structs.replace(document, only_member=None), content, depth)
+    parts = [item for item in found if item.member == wanted]
+    whole = [item for item in found if isinstance(item, Refusal) and item.member == document.member]
+    missing = refusal(Rejected("no_article", "the document has no such member"), wanted)
+    return parts or [msgspec.structs.replace(item, member=wanted) for item in whole] or [missing]
 
 
 def _with_page(document: Document, entry: FeedEntry, content: bytes, depth: int) -> Article | Refusal:
@@ -96,7 +112,7 @@ def _parse(document: Document, content: bytes, depth: int) -> Iterator[Article |
             inner = parse_document(item, item.content or b"", depth + 1)
             yield from (found for found in inner if isinstance(found, Article) and found.headline)
         else:
-            yield msgspec.structs.replace(item, member=_member(document.member, item.member))
+            yield item if item.member is not None else msgspec.structs.replace(item, member=document.member)
 
 
 def _parse_members(document: Document, content: bytes, depth: int) -> Iterator[Article | Refusal]:
@@ -107,10 +123,3 @@ def _parse_members(document: Document, content: bytes, depth: int) -> Iterator[A
         yield from parse_document(member, member.content or b"", depth + 1)
     if empty:
         raise Rejected("empty_container")
-
-
-def _member(outer: int | str | None, inner: int | str | None) -> int | str | None:
-    """An entry (from 0) of a document that is itself a member of an archive: `path/entry`."""
-    if inner is None:
-        return outer
-    return f"{outer}/{inner}" if isinstance(outer, str) and isinstance(inner, int) else inner

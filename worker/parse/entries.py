@@ -57,41 +57,33 @@ class EntrySet:
         self._links = Counter(link for _, link in self._names if link)
 
     def read(self, read_entry: Callable[[int, Draft], Article]) -> Iterator[Article | Refusal]:
-        """Articles and refusals in order; only the wanted one where the document names a member.
+        """Articles and refusals in order.
 
         A feed without entries gives one refusal `no_entries` that holds the feed's facts.
         """
         if not self._names:
             yield refusal(Rejected("no_entries"), feed=self._feed)
             return
-        wanted = self._document.member
-        indexes = range(len(self._names)) if not isinstance(wanted, int) else [wanted]
-        for index in indexes:
-            if not 0 <= index < len(self._names):
-                yield refusal(
-                    Rejected("no_article", "the feed has no such entry"),
-                    index,
-                    self._feed,
-                )
-                continue
+        for index in range(len(self._names)):
             yield self._read_one(index, read_entry)
 
     def _read_one(self, index: int, read_entry: Callable[[int, Draft], Article]) -> Article | Refusal:
         draft = Draft(self._document, self._media_type, canonical_urls=self._canonical_urls)
+        member = self._document.part_name(index)
         try:
             article = read_entry(index, draft)
         except Rejected as error:
-            facts = draft.freeze(self._parser, member=index) if draft.fields else None
-            return msgspec.structs.replace(refusal(error, index, self._feed), article=facts)
+            facts = draft.freeze(self._parser, member=member) if draft.fields else None
+            return msgspec.structs.replace(refusal(error, member, self._feed), article=facts)
         except (Failed, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001 - a parser's bug must cost this one only
-            return parse_error(error, index, self._feed)
+            return parse_error(error, member, self._feed)
         guid, link = self._names[index]
         untrusted = self._document.untrusted_ids
         return msgspec.structs.replace(
             article,
-            member=index,
+            member=member,
             feed=self._feed,
             identity_guid=article.identity_guid and self._guids[guid or ""] <= 1 and "guid" not in untrusted,
             identity_url=article.identity_url and self._links[link or ""] <= 1 and "link" not in untrusted,

@@ -26,21 +26,10 @@ _KEYS = {field: tuple(name.replace("_", "") for name in names) for field, names 
 def parse_json(content: bytes, document: Document) -> Iterator[Article | Refusal]:
     """JSON bytes -> the article of an object, or the articles of an array (member: index from 0).
 
-    Of an array only the wanted member where the document names one by its index. Where the document has a map of
-    fields, every object is read by it. Raises Rejected `malformed_json`, and `unsupported_format` for JSON that
-    holds no article.
+    Where the document has a map of fields, every object is read by it. Raises Rejected `malformed_json`, and
+    `unsupported_format` for JSON that holds no article.
     """
     value, encoding = load_json(content, document)
-    wanted = document.member if isinstance(value, list) and isinstance(document.member, int) else None
-    if wanted is None:
-        yield from _read_value(value, document, encoding)
-        return
-    alone = msgspec.structs.replace(document, member=None)
-    found = [item for item in _read_value(value, alone, encoding) if item.member in (wanted, None)]
-    yield from found or [refusal(Rejected("no_article", "the array has no such member"), wanted)]
-
-
-def _read_value(value: Any, document: Document, encoding: Encoding) -> Iterator[Article | Refusal]:
     items = value if isinstance(value, list) else [value]
     nodes = [node for node in items if isinstance(node, dict)]
     if document.fields:
@@ -169,7 +158,7 @@ def _from_json_ld(node: dict[str, Any], draft: Draft) -> Article:
 
 def _one_of_many(node: dict[str, Any], index: int, draft: Draft) -> Article | Refusal:
     """One article of an array: a bad one costs itself only."""
-    member = index if draft.document.member is None else f"{draft.document.member}/{index}"
+    member = draft.document.part_name(index)
     try:
         article = read_object(node, draft)
     except Rejected as error:

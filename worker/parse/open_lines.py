@@ -16,17 +16,13 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def open_json_lines(document: Document, stream: BinaryIO, budget: Budget) -> Iterator[Part]:
-    """JSONL -> a JSON document for each line that is not blank; `member` is the line's index from 0.
-
-    The index of a line that holds an array is text, for as a number it would name one of the array's members.
-    """
+    """JSONL -> a JSON document for each line that is not blank; `member` is the line's index from 0."""
     limit = budget.limits.member_bytes
     index = 0
     while line := stream.readline(limit + 1):
         content = (line.removeprefix(_BYTE_ORDER_MARK) if index == 0 else line).strip()
-        place = str(index) if content.startswith(b"[") else index
-        member = place if document.member is None else f"{document.member}/{index}"
-        template = msgspec.structs.replace(document, member=member, media_type=JSON, encoding_declared=None)
+        name = document.part_name(index)
+        template = msgspec.structs.replace(document, member=name, media_type=JSON, encoding_declared=None)
         if len(line) > limit:
             yield Part(template, problem=Rejected("too_large", f"a line of more than {limit} bytes"))
             _skip_line(stream, limit)

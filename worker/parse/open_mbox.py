@@ -22,10 +22,10 @@ def open_mbox(document: Document, stream: BinaryIO, _budget: Budget) -> Iterator
     box = _Box(stream)
     index = 0
     while box.more:
-        member = index if document.member is None else f"{document.member}/{index}"
+        name = document.part_name(index)
         mail = box.mail()
         yield Part(
-            msgspec.structs.replace(document, member=member, media_type=MAIL, encoding_declared=None),
+            msgspec.structs.replace(document, member=name, media_type=MAIL, encoding_declared=None),
             mail,
         )
         for _ in mail:

@@ -81,8 +81,8 @@ def _parts(document: Document, file: Any, budget: Budget) -> Iterator[Part]:
 
 def _part(document: Document, index: int, row: dict[str, Any]) -> Part:
     cells = {name: value for name, value in row.items() if value is not None}
-    member = index if document.member is None else f"{document.member}/{index}"
-    template = msgspec.structs.replace(document, member=member, media_type=JSON, encoding_declared=None)
+    name = document.part_name(index)
+    template = msgspec.structs.replace(document, member=name, media_type=JSON, encoding_declared=None)
     return Part(template, iter((json.dumps(cells, ensure_ascii=False, default=_plain).encode("utf-8", "replace"),)))
 
 

@@ -73,6 +73,6 @@ def _quoting(head: bytes, delimiter: str) -> Literal[0, 3]:
 
 def _part(document: Document, index: int, row: dict[str, str | None]) -> Part:
     cells = {name: value for name, value in row.items() if name and isinstance(value, str) and value.strip()}
-    member = index if document.member is None else f"{document.member}/{index}"
-    template = msgspec.structs.replace(document, member=member, media_type=JSON, encoding_declared=None)
+    name = document.part_name(index)
+    template = msgspec.structs.replace(document, member=name, media_type=JSON, encoding_declared=None)
     return Part(template, iter((json.dumps(cells, ensure_ascii=False).encode("utf-8", "replace"),)))

@@ -97,8 +97,7 @@ def _part(document: Document, record: ArcWarcRecord, budget: Budget) -> Part | N
             tdm_policy=_header(headers, "tdm-policy"),
         ),
     )
-    member = msgspec.structs.replace(member, member=url if document.member is None else f"{document.member}/{url}")
-    return Part(member, _pieces(record, budget))
+    return Part(msgspec.structs.replace(member, member=document.part_name(url)), _pieces(record, budget))
 
 
 def _header(headers: Any, name: str) -> str | None:

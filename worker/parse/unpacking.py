@@ -135,14 +135,12 @@ def pieces_of(stream: BinaryIO) -> Iterator[bytes]:
 
 def member_of(document: Document, name: str) -> Document:
     """The document of a member that its container calls `name`."""
-    path = clean_name(name)
-    member = path if document.member is None else f"{document.member}/{path}"
     return msgspec.structs.replace(
         document,
         content=None,
         content_ref=None,
         size_bytes=0,
-        member=member,
+        member=document.part_name(clean_name(name)),
         media_type=None,
         encoding_declared=None,
     )

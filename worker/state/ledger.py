@@ -172,7 +172,7 @@ class Ledger:
             refusal = entry.refusal
             value = receipt_value(refusal.verdict, letter.id, refusal.code)
             arguments += [refusal.verdict, letter.id, pack_letter(letter), letter.document.content_ref or ""]
-            arguments += [receipt_field(letter.document.origin, letter.document.member), value]
+            arguments += [receipt_field(letter.document.origin, letter.document.part), value]
         batch, stage = claim.batch, claim.stage
         waiting, due = self.keys.waiting(PARSED, batch.lane), self.keys.due(PARSED, batch.lane)
         answer = self._scripts.run(
@@ -265,9 +265,9 @@ class Ledger:
 
     def _letter(self, claim: Claim, entry: Buried) -> DeadLetter:
         document, refusal = claim.batch.documents[entry.document], entry.refusal
-        if document.member is None and refusal.member is not None:
+        if refusal.member not in (None, document.member):
             member = _encodable(refusal.member) if isinstance(refusal.member, str) else refusal.member
-            document = msgspec.structs.replace(document, member=member)
+            document = msgspec.structs.replace(document, only_member=member)
         document = msgspec.structs.replace(document, origin=mask(document.origin))
         return DeadLetter(
             id=secrets.token_hex(7),
@@ -312,8 +312,8 @@ def _part(documents: tuple[Document, ...], items: Sequence[Item]) -> tuple[tuple
     """Some articles of a batch with the documents they came from; a single one names its place in the document."""
     used = sorted({item.document for item in items})
     kept = tuple(documents[index] for index in used)
-    if len(items) == 1 and kept[0].member is None:
-        kept = (msgspec.structs.replace(kept[0], member=items[0].article.member),)
+    if len(items) == 1 and items[0].article.member != kept[0].member:
+        kept = (msgspec.structs.replace(kept[0], only_member=items[0].article.member),)
     return kept, tuple(Item(used.index(item.document), item.article) for item in items)
 
 

@@ -18,7 +18,7 @@ def read_member(read: Callable[[Member], Article], document: Document, index: in
     """
     if index is None:
         return read(None)
-    member = index if document.member is None else f"{document.member}/{index}"
+    member = document.part_name(index)
     try:
         return read(member)
     except Rejected as error:
