@@ -216,7 +216,7 @@ def test_letters_carry_the_document_the_reason_and_the_day(desk: Desk) -> None:
     assert (letter.verdict, letter.stage, letter.code) == ("dead", "parse", "parse_error")
     assert (letter.detail, letter.traceback, letter.deliveries) == ("KeyError: 'x'", "Traceback ...", 1)
     assert (letter.source_id, letter.lane, letter.day) == ("push", "news", DAY)
-    assert letter.document == document(b"\xff\x00 second", "drop/b.bin", member=7)
+    assert letter.document == document(b"\xff\x00 second", "drop/b.bin", only_member=7)
 
 
 def test_a_reason_that_is_no_valid_text_is_kept_all_the_same(desk: Desk) -> None:
@@ -246,7 +246,7 @@ def test_splitting_a_parsed_batch_gives_one_for_each_article_named_by_its_member
     children, freed = desk.ledger.split(claim(desk.ledger, batch_id, PARSED))
     assert freed == []
     claims = [claim(desk.ledger, child, PARSED) for child in children]
-    assert [(c.batch.documents[0].origin, c.batch.documents[0].member) for c in claims] == [
+    assert [(c.batch.documents[0].origin, c.batch.documents[0].part) for c in claims] == [
         ("feed.xml", 0),
         ("feed.xml", 1),
         ("a.jsonl", 9),
