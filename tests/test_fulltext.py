@@ -15,6 +15,7 @@ from redis import Redis
 from tests.desk_support import NOW, Office, die_in_a_child, open_office, settings_for
 from tests.http_support import Answer, Handler, Server, feed_answer, serving
 from worker import pipeline
+from worker.config import Feeds
 from worker.intake.fulltext import Cutter, PageTask, applies, next_task, tried_again
 from worker.intake.glance import MOST_ENTRIES, glance
 from worker.intake.robots import UNREACHABLE, Robots, robots_of
@@ -23,6 +24,7 @@ from worker.operate.feeds import why
 from worker.operate.idle import what_waits
 
 AGENT = "copydesk/1 (+https://desk.example)"
+SETTINGS = {"COPYDESK_FEEDS_HOST_SPACING_SECONDS": "0", "COPYDESK_FEEDS_FULL_TEXT": Feeds().full_text}
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
     assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path, {"COPYDESK_FEEDS_HOST_SPACING_SECONDS": "0"})) as office:
+    with open_office(server_url, settings_for(tmp_path, SETTINGS)) as office:
         yield office
 
 
@@ -136,12 +138,24 @@ def test_a_changed_entry_has_its_page_fetched_again(office: Office, server: Serv
     assert "Corrected sentence 5" in records(office)["g1"].body_text
 
 
-@pytest.mark.parametrize("mode", ["never", None])
-def test_nothing_is_fetched_unless_the_source_or_the_settings_say_so(
-    office: Office, server: Server, mode: str | None
+@pytest.mark.parametrize(("mode", "fetched"), [(None, True), ("never", False)])
+def test_pages_of_summaries_are_fetched_unless_the_source_says_otherwise(
+    office: Office, server: Server, mode: str | None, *, fetched: bool
 ) -> None:
     server.answers["/feed"] = with_tag(feed_of(server, 1, 2), '"one"')
+    serve_pages(server, 1, 2)
     office.desk.sources.add(source(server, full_text=mode))
+    poll(office)
+    assert paths(server) == ["/feed", *(["/robots.txt", "/news/1", "/news/2"] if fetched else [])]
+    assert office.verdicts() == {"stored": 2}
+    assert {record.is_full_text for record in office.queued()} == {fetched}
+
+
+def test_a_feed_whose_texts_are_whole_has_no_page_fetched_by_default(office: Office, server: Server) -> None:
+    notes = b"<description>In short.</description>"
+    whole = notes + b"<encoded>In short, and that is all there was to say of it.</encoded>"
+    server.answers["/feed"] = with_tag(feed_of(server, 1, 2, text="In short.").replace(notes, whole), '"one"')
+    office.desk.sources.add(source(server, full_text=None))
     poll(office)
     assert paths(server) == ["/feed"]
     assert office.verdicts() == {"stored": 2}
@@ -152,6 +166,22 @@ def test_whether_a_feed_carries_summaries_is_seen_by_looking(server: Server) -> 
     long = glance(feed_of(server, 1, 2, text=sentences(1)), None, server.url("/feed"))
     assert (applies("auto", short), applies("auto", long)) == (True, False)
     assert (applies("always", long), applies("never", short)) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("ending", "teaser"),
+    [
+        ("and so on.", False),
+        ("what became of it...", True),
+        ("what became of it […]", True),
+        ("&lt;a href='/news/1'&gt;Continue reading &#8594;&lt;/a&gt;", True),
+        ("&lt;p&gt;Read more&lt;/p&gt;", True),
+        ("She has read more.", False),
+    ],
+)
+def test_a_text_that_leads_on_is_a_teaser_wherever_it_stands(server: Server, ending: str, *, teaser: bool) -> None:
+    feed = feed_of(server, 1, text=f"In short, {ending}").replace(b"description>", b"content>")
+    assert applies("auto", glance(feed, None, server.url("/feed"))) == teaser
 
 
 def test_markup_that_changes_with_every_answer_changes_no_entry(office: Office, server: Server) -> None:

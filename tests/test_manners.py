@@ -360,6 +360,29 @@ def test_a_fetch_that_shares_nothing_with_the_one_before_is_a_gap() -> None:
     assert feed.answer(content=numbered(12, 13), ETag=TAG).notices == ()
 
 
+@pytest.mark.parametrize("pushed", [False, True])
+def test_after_a_gap_a_feed_is_asked_as_often_as_it_may_be_for_a_day(*, pushed: bool) -> None:
+    feed = known()
+    feed.policy = msgspec.structs.replace(POLICY, pushed=pushed)
+    for _ in range(12):
+        slow = feed.unchanged()
+    assert slow.next_due_seconds == 4 * HOUR
+    gap_at = feed.now
+    waits = [feed.answer(content=numbered(10, 11, 12), ETag=TAG).next_due_seconds]
+    while feed.now < gap_at + DAY:
+        waits.append(feed.unchanged().next_due_seconds)
+    assert waits == [HOUR] * 24, "sooner, but never before the hour"
+    for _ in range(12):
+        slow = feed.unchanged()
+    assert slow.next_due_seconds == 4 * HOUR
+
+
+def test_a_gap_does_not_overrule_what_the_server_asks_for() -> None:
+    feed = known()
+    gap = feed.answer(content=numbered(10, 11), ETag=TAG, Cache_Control="max-age=7200")
+    assert (gap.notices, gap.next_due_seconds) == (("gap_suspected",), 2 * HOUR)
+
+
 def test_a_gap_shortens_the_waits_of_a_feed_without_validators() -> None:
     feed = Feed()
     feed.answer(content=numbered(1, 2, 3))

@@ -59,7 +59,7 @@ class Reader:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data=tmp_path / "data", config=tmp_path / "config", feeds=Feeds())
+    return Settings(data=tmp_path / "data", config=tmp_path / "config", feeds=Feeds(full_text="never"))
 
 
 @pytest.fixture

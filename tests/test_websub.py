@@ -19,7 +19,7 @@ import pytest
 from redis import Redis
 
 from tests.cli_support import Cli
-from tests.desk_support import Office, open_office, settings_for
+from tests.desk_support import Office, open_office, settings_for, text_article
 from tests.http_support import Server, feed_answer, serving
 from tests.manners_support import DAY, HOUR, START, item, numbered, rss
 from worker import pipeline
@@ -193,6 +193,9 @@ def test_where_pages_are_fetched_a_hub_only_wakes_the_poll(
     while pipeline.poll(office.desk):
         office.drain()
     assert office.desk.feeds.due() == 0
+    whole = rss(item(3, text=text_article(3, words=200)))
+    assert ask(form["hub.callback"], whole, X_Hub_Signature=signature(form, whole))[0] == 202
+    assert office.desk.feeds.due() == 0, "there is nothing to fetch for it"
     body = rss(item(2))
     assert ask(form["hub.callback"], body, X_Hub_Signature=signature(form, body))[0] == 202
     assert office.desk.feeds.due() == 1

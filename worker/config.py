@@ -167,7 +167,7 @@ class Feeds(_Section, frozen=True, kw_only=True):
     interval_without_validators_seconds: float = 86_400.0
     slowest_interval_seconds: float = 14_400.0
     archive_pages: int = 10
-    full_text: FullText = "never"
+    full_text: FullText = "auto"
     timeout_seconds: float = 30.0
     connect_seconds: float = 10.0
     first_byte_seconds: float = 20.0

@@ -17,14 +17,14 @@ import msgspec
 from lxml import etree
 
 from worker.errors import Rejected
-from worker.intake.glance import Glance, digest, entry_elements
+from worker.intake.glance import Entry, Glance, digest, entry_elements
 from worker.model import Document, FeedEntry, FullText
 from worker.parse.wire.xml_tree import read_tree
 
 PREFIX = "page:"
 """Poll-state fields of tasks begin with this."""
 SHORT_WORDS = 120
-"""An entry of fewer words, in no element meant for the whole text, is a summary."""
+"""An entry of fewer words is a summary, unless they stand in an element meant for the whole text."""
 SUMMARIES_SHARE = 0.6
 """From this share of summaries on, a feed is one that carries only summaries."""
 MOST_TASKS = 50
@@ -51,8 +51,13 @@ def applies(mode: FullText, seen: Glance) -> bool:
     """Whether pages of this feed are to be fetched: as the source says, or by a look at its entries."""
     if mode == "never" or not seen.entries or seen.kind not in ("feed", "sitemap"):
         return False
-    summaries = sum(entry.words < SHORT_WORDS for entry in seen.entries)
+    summaries = sum(is_summary(entry) for entry in seen.entries)
     return mode == "always" or summaries >= SUMMARIES_SHARE * len(seen.entries)
+
+
+def is_summary(entry: Entry) -> bool:
+    """Whether an entry says less than its article: short, and not a note that is short as a whole."""
+    return entry.words < SHORT_WORDS and not entry.whole
 
 
 def tasks_for(
@@ -63,7 +68,7 @@ def tasks_for(
     for entry in seen.entries:
         if entry.position not in fresh or not entry.link or len(tasks) == MOST_TASKS:
             continue
-        single = cutter.cut((entry.position,)) if mode == "always" or entry.words < SHORT_WORDS else None
+        single = cutter.cut((entry.position,)) if mode == "always" or is_summary(entry) else None
         if single is not None and len(single) <= MOST_ENTRY_BYTES:
             tasks[entry.position] = PageTask(
                 url=entry.link, entry=FeedEntry(content=single, url=feed_url), since=now + entry.position / 1000

@@ -26,6 +26,13 @@ DIGEST_CHARACTERS = 8
 _ATOM_LINK_RELS = ("hub", "self", "next", "prev-archive", "alternate")
 _TAG = re.compile(r"<[^<>]*>")
 _WORD = re.compile(r"\w+")
+_CUT = re.compile(
+    r"(?:…|\.\.\.|\[(?:&#8230;|&hellip;|…|\.\.\.)\]|\bread (?:more|on)|continue reading|weiterlesen|"
+    r"lire la suite|leer más|leggi tutto)[\s>»→\])]*$",
+    re.IGNORECASE,
+)
+_END_CHARACTERS = 200
+"""Of a text, in which words that lead on stand."""
 _MOST_CHARACTERS = 20_000
 """Of a text that are looked at."""
 _LISTED = ("item", "entry", "url", "sitemap")
@@ -36,7 +43,8 @@ _SHORT_TEXTS = ("description", "summary", "subtitle")
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """An entry's names as written, and digests of its title and of all it holds. `words` are those of its text.
 
-    `whole` is True where the text stands in an element meant for the whole of it. `position` counts from 0.
+    `whole` is True where the text stands in an element meant for the whole of it and does not end as teasers do
+    ("...", "read more"). `position` counts from 0.
     """
 
     position: int
@@ -207,7 +215,7 @@ def _entry(position: int, element: Any, base: str) -> Entry:
         title=digest(title),
         text=digest("\n".join((title, _words(whole), _words(short), facts.get("lastmod", "")))),
         words=len(_words(best).split()),
-        whole=bool(whole) and len(whole) > len(short),
+        whole=len(whole) > len(short) and not _is_cut(whole),
         modified=(facts.get("lastmod") or facts.get("updated") or facts.get("modified") or "").strip()[:40],
     )
 
@@ -233,6 +241,12 @@ def _text(element: Any) -> str:
 def _words(markup: str) -> str:
     """The words of a text: markup, in which trackers change with every answer, makes no other text of it."""
     return " ".join(_WORD.findall(_TAG.sub(" ", markup[:_MOST_CHARACTERS])))
+
+
+def _is_cut(markup: str) -> bool:
+    """Whether a text ends as one does that goes on elsewhere."""
+    end = _TAG.sub(" ", markup[-_MOST_CHARACTERS:]).rstrip()
+    return _CUT.search(end[-_END_CHARACTERS:]) is not None
 
 
 def _glance_json(content: bytes, url: str) -> Glance:
@@ -268,7 +282,7 @@ def _json_entry(position: int, item: dict[str, Any], base: str) -> Entry:
         title=digest(title),
         text=digest("\n".join((title, _words(text), _words(short)))),
         words=len(_words(max(text, short, key=len)).split()),
-        whole=len(text) > len(short),
+        whole=len(text) > len(short) and not _is_cut(text),
     )
 
 

@@ -41,6 +41,9 @@ BUSY = (429, 503)
 FAILURE_JITTER = 0.25
 FIRST_SPREAD = 0.5
 """After its first poll a feed waits up to half an interval more: feeds that were added together spread over it."""
+AFTER_GAP_SECONDS = DAY_SECONDS
+"""So long after a suspected gap a feed is asked as often as it may be, whatever its pace was and whoever tells us: once
+where it cannot be asked for what is new only."""
 ADOPTED_FAILURES = 3
 """So many failures in a row of an address that was adopted, and the configured one is asked again."""
 
@@ -232,12 +235,13 @@ def _own_wait(state: PollState, policy: Policy, now: float) -> Wait:
     floor = policy.interval_seconds
     if policy.own:
         return Wait(floor, "the source's interval_seconds")
+    conditional = bool(state.etag or state.last_modified)
+    if state.gap_at and now - state.gap_at < (AFTER_GAP_SECONDS if conditional else 1.0):
+        return Wait(floor, "a gap is suspected: feeds.interval_seconds, the shortest wait")
     if policy.pushed:
         return Wait(policy.slowest_seconds, "its hub tells what is new; slow polls in case it does not")
-    if state.gap_at == now:
-        return Wait(floor, "a gap is suspected: feeds.interval_seconds, the shortest wait")
     turnover = state.turnover_seconds / 2 if state.turnover_seconds else math.inf
-    if not state.etag and not state.last_modified:
+    if not conditional:
         longest, why = policy.without_validators_seconds, "the server gives no validators"
     else:
         pace = state.expected_seconds(now) / 2

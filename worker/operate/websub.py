@@ -21,9 +21,10 @@ from redis.exceptions import RedisError
 
 from worker.desk import Desk
 from worker.errors import CopydeskError, FetchError
-from worker.intake import websub
+from worker.intake import fulltext, websub
 from worker.intake.feed import memory_of
 from worker.intake.files import document_of, keep_inline_or_spool
+from worker.intake.glance import glance
 from worker.intake.http import FetchRequest, HttpClient, without_credentials
 from worker.intake.websub import Subscription
 from worker.model import Http, Source
@@ -72,7 +73,8 @@ def take_content(desk: Desk, token: str, signature: str, media_type: str, body: 
         return ACCEPTED
     now = datetime.now(UTC)
     learned = websub.remembered(msgspec.structs.replace(known, pushed_at=now.timestamp()))
-    if (source.full_text or desk.settings.feeds.full_text) != "never":
+    seen = glance(body, media_type, known.topic)
+    if fulltext.applies(source.full_text or desk.settings.feeds.full_text, seen):
         # Its pages have to be fetched, which is what polls begin.
         desk.note(source.id, learned)
         desk.sources.reschedule(source.id, 0.0)
