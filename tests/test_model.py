@@ -17,6 +17,7 @@ from worker.dedupe.records import make_candidate
 from worker.errors import FAILURE_CODES, REJECTION_CODES, Failed, Rejected
 from worker.model import (
     Article,
+    Correction,
     Document,
     Encoding,
     Extraction,
@@ -55,6 +56,7 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "authors": tuples(st.builds(Person, name=texts, role=maybe, url=maybe)),
     "subjects": tuples(st.builds(Subject, name=texts, scheme=maybe, code=maybe)),
     "media": tuples(st.builds(Media, url=texts, type=maybe, caption=maybe, credit=maybe)),
+    "corrections": tuples(st.builds(Correction, text=texts, at=st.none() | times)),
     "rights": st.none() | st.builds(Rights, holder=maybe, notice=maybe, ai_training=st.none() | st.booleans()),
     "seen_in": tuples(st.builds(SeenIn, source_id=texts, url=maybe, at=times, origin=maybe)),
     "encoding": st.none() | st.builds(Encoding, declared=maybe, detected=maybe, used=maybe),

@@ -9,7 +9,8 @@ import jsonschema
 import pytest
 
 from tests.store_entries import record
-from worker.model import encode, record_schema
+from worker.model import encode
+from worker.store.schema import record_schema
 
 SCHEMA = Path(__file__).parent.parent / "docs" / "record.schema.json"
 

@@ -15,6 +15,7 @@ import pytest
 from tests.store_entries import NOON, entry, record, sighting
 from worker.errors import ConfigurationError, SinkError
 from worker.model import (
+    Correction,
     Encoding,
     Extraction,
     Media,
@@ -80,6 +81,7 @@ def full_record() -> Record:
         places=("Eln",),
         media=(Media(url="https://gazette.example/b.jpg", type="image/jpeg", caption="The bridge", credit="Lee"),),
         urgency=4,
+        corrections=(Correction(text="The bridge is in Eln.", at=NOON), Correction(text="Lee is a woman.")),
         rights=Rights(holder="The Gazette", ai_training=False),
         is_accessible_for_free=True,
         is_full_text=False,
@@ -102,6 +104,20 @@ def test_every_field_comes_back_as_it_was(sink: Sink) -> None:
     sink.write([entry(full), entry(record("small"))])
     assert sink.versions("full") == [full]
     assert sink.versions("small") == [record("small")]
+
+
+def test_a_store_from_before_a_column_was_added_gets_it(sink: Sink, path: Path) -> None:
+    sink.write([entry(record("old"))])
+    with closing(sqlite3.connect(path)) as before, before:
+        before.execute("DROP VIEW current_records")
+        before.execute("ALTER TABLE records DROP COLUMN corrections")
+        before.execute("CREATE VIEW current_records AS SELECT * FROM records")
+    again = open_sink(f"sqlite:///{path}")
+    full = full_record()
+    again.write([entry(full)])
+    assert (again.versions("old"), again.versions("full")) == ([record("old")], [full])
+    assert rows(path, "SELECT count(corrections) FROM current_records") == [(2,)]
+    again.close()
 
 
 def test_the_columns_are_the_fields_of_the_record() -> None:

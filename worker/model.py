@@ -115,12 +115,12 @@ class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
 class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Bytes as received, with where and when.
 
-    Exactly one of `content` (the bytes) and `content_ref` (a spool reference, for large ones) is set.
-    `origin` is the path or URL; `member` names a part of it (line of a JSONL file, entry of a feed, path in an
-    archive). `timezone` and `fields` are those of its source. `refused` is set where a container lost something: it
-    is all that parsing this document gives. `untrusted_ids` are names that the feed gives to several entries.
-    `entry` is the entry of a feed that led to this page; `warnings` are for every article found here. Of what the
-    bytes hold only the part that is called `only_member` is wanted (a letter that is replayed), where it is set.
+    Exactly one of `content` (the bytes) and `content_ref` (a spool reference, for large ones) is set. `origin` is the
+    path or URL; `member` names a part of it (line of a JSONL file, path in an archive), `only_member` the one part of
+    the bytes that is wanted (a replayed letter). `timezone` and `fields` are those of its source. `refused` is set
+    where a container lost something: it is all that parsing this document gives. `untrusted_ids` are names that the
+    feed gives to several entries. `entry` is the entry of a feed that led to this page; `warnings` are for every
+    article found here.
     """
 
     source_id: str
@@ -149,10 +149,6 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def part(self) -> int | str | None:
         """What of `origin` this document stands for; None for all of it."""
         return self.member if self.only_member is None else self.only_member
-
-    def part_name(self, name: int | str) -> int | str:
-        """The name of a part of these bytes (an index from 0, a path) as `member` gives it."""
-        return name if self.member is None else f"{self.member}/{name}"
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -200,6 +196,13 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     notice: str | None = None
     usage_terms: str | None = None
     ai_training: bool | None = None
+
+
+class Correction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What was corrected in the text, as its publisher says, and when (schema.org's CorrectionComment)."""
+
+    text: str
+    at: datetime | None = None
 
 
 class Encoding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -266,6 +269,7 @@ class Article(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     media: tuple[Media, ...] = ()
     urgency: int | None = None
     rights: Rights | None = None
+    corrections: tuple[Correction, ...] = ()
     is_accessible_for_free: bool | None = None
     is_full_text: bool | None = None
     media_type: str | None = None
@@ -339,6 +343,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     media: tuple[Media, ...] = ()
     urgency: int | None = None
     rights: Rights | None = None
+    corrections: tuple[Correction, ...] = ()
     is_accessible_for_free: bool | None = None
     is_full_text: bool | None = None
     word_count: int = 0
@@ -389,14 +394,5 @@ def encode(value: msgspec.Struct) -> bytes:
 
 
 def decode_record(data: bytes | str) -> Record:
-    """JSON of the storage queue -> Record. Unknown fields of a later minor change are ignored.
-
-    Raises msgspec.ValidationError where the data is no record.
-    """
+    """JSON of the storage queue -> Record; unknown fields are ignored. Raises msgspec.ValidationError for no record."""
     return msgspec.json.decode(data, type=Record)
-
-
-def record_schema() -> dict[str, Any]:
-    """The record's JSON Schema (draft 2020-12), as published in docs/record.schema.json."""
-    schema = msgspec.json.schema(Record)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "copydesk record", **schema}

@@ -77,7 +77,7 @@ def count_words(text: str) -> int:
 
 
 def content_hash(article: Article) -> str:
-    """Hex SHA-256 of the normalised headline and text: the record's `content_hash`."""
+    """Hex SHA-256 of the normalised headline and text (with corrections): the record's `content_hash`."""
     return hashlib.sha256(_content(article).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -116,7 +116,10 @@ def _text(article: Article) -> str:
 def _content(article: Article) -> str:
     # The notice that takes an article back may repeat its text: it is a change all the same.
     withdrawn = "\nwithdrawn" if article.withdrawn else ""
-    return f"{normalise(article.headline or '')}\n{normalise(_text(article))}{withdrawn}"
+    # A correction that only the metadata tell of is a change too.
+    told = (correction.text for correction in article.corrections if correction.text not in article.body_text)
+    corrected = "".join(f"\n{normalise(text)}" for text in told)
+    return f"{normalise(article.headline or '')}\n{normalise(_text(article))}{corrected}{withdrawn}"
 
 
 def _copy_digest(article: Article) -> bytes:

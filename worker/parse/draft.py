@@ -16,9 +16,11 @@ from worker.clean.people import Byline, parse_byline
 from worker.clean.text import clean_line, clean_text
 from worker.clean.urls import absolute_url, canonical_url, is_site_root
 from worker.errors import Rejected
-from worker.model import Article, Document, Encoding, Extraction, Person
+from worker.model import Article, Correction, Document, Encoding, Extraction, Person
+from worker.parse.corrections import find_notices
 
 _BLOCK_FIELDS = ("body_text", "abstract")
+_MOST_CORRECTIONS = 20
 _MAX_LINE = 2_000
 """Characters of a headline, deck or name; what is longer is damage (the longest in practice are near 400)."""
 
@@ -115,6 +117,17 @@ class Draft:
             self.warn(f"{name}_unusable")
         return self.set(name, absolute, origin)
 
+    def add_correction(self, text: str | None, origin: str, at: object = None) -> None:
+        """Add what was corrected (each once), and when, as found; that there was a correction is a warning too."""
+        self.warn("correction")
+        said = clean_line(text or "")[:_MAX_LINE]
+        known: tuple[Correction, ...] = self.fields.get("corrections", ())
+        if not said or len(known) >= _MOST_CORRECTIONS or any(said in correction.text for correction in known):
+            return
+        moment = self._placed(read_date(at), origin)[0].at
+        self.fields["corrections"] = (*known, Correction(text=said, at=moment))
+        self.provenance.setdefault("corrections", origin)
+
     def warn(self, *codes: str) -> None:
         """Note doubts, each once."""
         self.warnings.extend(code for code in dict.fromkeys(codes) if code not in self.warnings)
@@ -129,6 +142,8 @@ class Draft:
     def freeze(self, parser: str, method: str | None = None, member: int | str | None = None) -> Article:
         """The facts as they are, enough for an article or not."""
         headline, body = self.fields.get("headline"), self.fields.get("body_text", "")
+        for notice in find_notices(body.split("\n\n")):
+            self.add_correction(notice.text, "body_text", notice.day)
         self._finish_language(f"{headline or ''}\n{body or self.fields.get('abstract', '')}".strip())
         self._finish_urls()
         return Article(

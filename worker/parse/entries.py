@@ -13,6 +13,7 @@ from worker.errors import Failed, Rejected
 from worker.model import Article, Document, Refusal
 from worker.parse.draft import Draft
 from worker.parse.refusals import parse_error, refusal
+from worker.parse.unpacking import part_name
 
 
 class FeedFacts(msgspec.Struct, frozen=True):
@@ -69,7 +70,7 @@ class EntrySet:
 
     def _read_one(self, index: int, read_entry: Callable[[int, Draft], Article]) -> Article | Refusal:
         draft = Draft(self._document, self._media_type, canonical_urls=self._canonical_urls)
-        member = self._document.part_name(index)
+        member = part_name(self._document, index)
         try:
             article = read_entry(index, draft)
         except Rejected as error:

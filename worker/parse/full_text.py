@@ -17,7 +17,7 @@ _OF_PAGE = ("body_text", "body_html", "extraction", "encoding", "media_type", "i
 _FILLED = (
     *("headline", "subheadline", "authors", "byline", "dateline", "provider", "syndicated_from", "source_name"),
     *("url", "language", "language_confidence", "published_at", "published_precision", "published_source"),
-    *("updated_at", "sections", "keywords", "subjects", "places", "media", "rights"),
+    *("updated_at", "sections", "keywords", "subjects", "places", "media", "rights", "corrections"),
 )
 _AMP = re.compile(rb"<html[^>]*\s(?:amp|\xe2\x9a\xa1)(?:[\s=>])", re.IGNORECASE)
 _AMP_WITHIN_BYTES = 5_000

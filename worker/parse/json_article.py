@@ -18,6 +18,7 @@ from worker.parse.field_map import USUAL_NAMES, apply_fields, name_paths
 from worker.parse.refusals import refusal
 from worker.parse.rights import rights_in_node, set_rights
 from worker.parse.subjects import subjects_in_node
+from worker.parse.unpacking import part_name
 from worker.parse.wire.json_wire import find_wire, read_wire
 
 _KEYS = {field: tuple(name.replace("_", "") for name in names) for field, names in USUAL_NAMES.items()}
@@ -158,7 +159,7 @@ def _from_json_ld(node: dict[str, Any], draft: Draft) -> Article:
 
 def _one_of_many(node: dict[str, Any], index: int, draft: Draft) -> Article | Refusal:
     """One article of an array: a bad one costs itself only."""
-    member = draft.document.part_name(index)
+    member = part_name(draft.document, index)
     try:
         article = read_object(node, draft)
     except Rejected as error:

@@ -152,8 +152,18 @@ def read_facts(node: dict[str, Any], draft: Draft, origin: str = "json-ld") -> N
     draft.set("is_accessible_for_free", _is_free(node), origin)
     draft.set("media", tuple(_images(node.get("image")))[:20], origin)
     draft.declared_language = draft.declared_language or _language(node.get("inLanguage"))
-    if node.get("correction"):
-        draft.warn("correction")
+    _set_corrections(node.get("correction"), draft, origin)
+
+
+def _set_corrections(value: Any, draft: Draft, origin: str) -> None:
+    """Texts, addresses of notices, or CorrectionComments (https://schema.org/correction)."""
+    for item in value[:20] if isinstance(value, list) else [value]:
+        comment = item if isinstance(item, dict) else {"text": item}
+        text = plain(comment.get("text") or comment.get("description") or comment.get("name"))
+        if text and not text.startswith(("http://", "https://")):
+            draft.add_correction(text, origin, _text(comment.get("datePublished") or comment.get("dateCreated")))
+        elif text:
+            draft.warn("correction")
 
 
 def body_of(node: dict[str, Any]) -> str | None:

@@ -10,7 +10,7 @@ import msgspec
 from worker.errors import Rejected
 from worker.model import Document
 from worker.parse.detect import JSON
-from worker.parse.unpacking import Budget, Part
+from worker.parse.unpacking import Budget, Part, part_name
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -21,7 +21,7 @@ def open_json_lines(document: Document, stream: BinaryIO, budget: Budget) -> Ite
     index = 0
     while line := stream.readline(limit + 1):
         content = (line.removeprefix(_BYTE_ORDER_MARK) if index == 0 else line).strip()
-        name = document.part_name(index)
+        name = part_name(document, index)
         template = msgspec.structs.replace(document, member=name, media_type=JSON, encoding_declared=None)
         if len(line) > limit:
             yield Part(template, problem=Rejected("too_large", f"a line of more than {limit} bytes"))

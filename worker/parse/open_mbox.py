@@ -10,7 +10,7 @@ import msgspec
 
 from worker.model import Document
 from worker.parse.detect import MAIL
-from worker.parse.unpacking import PIECE_BYTES, Budget, Part
+from worker.parse.unpacking import PIECE_BYTES, Budget, Part, part_name
 
 _SEPARATOR = re.compile(rb"From .*\d\d?:\d\d")
 """`From ` and a time of day: text that begins a paragraph with the word has none."""
@@ -22,7 +22,7 @@ def open_mbox(document: Document, stream: BinaryIO, _budget: Budget) -> Iterator
     box = _Box(stream)
     index = 0
     while box.more:
-        name = document.part_name(index)
+        name = part_name(document, index)
         mail = box.mail()
         yield Part(
             msgspec.structs.replace(document, member=name, media_type=MAIL, encoding_declared=None),

@@ -18,7 +18,7 @@ from worker.errors import Rejected
 from worker.model import Document
 from worker.parse.detect import JSON
 from worker.parse.open_table import refuse_other_columns
-from worker.parse.unpacking import Budget, Part
+from worker.parse.unpacking import Budget, Part, part_name
 
 _ROWS_AT_ONCE = 64
 """Rows that are unpacked together: articles may be long, and all of them are in memory."""
@@ -81,7 +81,7 @@ def _parts(document: Document, file: Any, budget: Budget) -> Iterator[Part]:
 
 def _part(document: Document, index: int, row: dict[str, Any]) -> Part:
     cells = {name: value for name, value in row.items() if value is not None}
-    name = document.part_name(index)
+    name = part_name(document, index)
     template = msgspec.structs.replace(document, member=name, media_type=JSON, encoding_declared=None)
     return Part(template, iter((json.dumps(cells, ensure_ascii=False, default=_plain).encode("utf-8", "replace"),)))
 

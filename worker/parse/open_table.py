@@ -18,7 +18,7 @@ from worker.errors import Rejected
 from worker.model import Document
 from worker.parse.detect import JSON
 from worker.parse.json_article import is_article
-from worker.parse.unpacking import PIECE_BYTES, Again, Budget, Part
+from worker.parse.unpacking import PIECE_BYTES, Again, Budget, Part, part_name
 
 _DELIMITERS = ",;\t|"
 _FIELD_CHARACTERS = 20_000_000
@@ -73,6 +73,6 @@ def _quoting(head: bytes, delimiter: str) -> Literal[0, 3]:
 
 def _part(document: Document, index: int, row: dict[str, str | None]) -> Part:
     cells = {name: value for name, value in row.items() if name and isinstance(value, str) and value.strip()}
-    name = document.part_name(index)
+    name = part_name(document, index)
     template = msgspec.structs.replace(document, member=name, media_type=JSON, encoding_declared=None)
     return Part(template, iter((json.dumps(cells, ensure_ascii=False).encode("utf-8", "replace"),)))

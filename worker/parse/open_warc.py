@@ -19,7 +19,7 @@ from warcio.recordloader import ArcWarcRecord
 from worker.errors import Rejected
 from worker.model import Document, Http
 from worker.parse.open_compressed import decode_content
-from worker.parse.unpacking import PIECE_BYTES, Budget, Part, member_of
+from worker.parse.unpacking import PIECE_BYTES, Budget, Part, member_of, part_name
 
 _ANSWERS = ("response", "resource")
 _FOUND = range(200, 300)
@@ -97,7 +97,7 @@ def _part(document: Document, record: ArcWarcRecord, budget: Budget) -> Part | N
             tdm_policy=_header(headers, "tdm-policy"),
         ),
     )
-    return Part(msgspec.structs.replace(member, member=document.part_name(url)), _pieces(record, budget))
+    return Part(msgspec.structs.replace(member, member=part_name(document, url)), _pieces(record, budget))
 
 
 def _header(headers: Any, name: str) -> str | None:

@@ -18,6 +18,7 @@ from worker.clean.encoding import decode
 from worker.clean.people import BYLINE_PREFIX, Byline, parse_byline
 from worker.clean.text import clean_line, clean_text
 from worker.model import Article, Document
+from worker.parse.corrections import read_notice
 from worker.parse.credits import credit_line, split_dateline, split_trailer
 from worker.parse.draft import Draft
 
@@ -136,7 +137,15 @@ def _byline(paragraph: str) -> Byline | None:
 
 
 def _take_endings(draft: Draft, paragraphs: list[str]) -> None:
-    """Credit lines and trailers after the last paragraph, from the end upwards."""
+    """Credit lines and trailers after the last paragraph, from the end upwards; notices of corrections stay."""
+    notices: list[str] = []
+    while len(paragraphs) > 1 and read_notice(paragraphs[-1]):
+        notices.insert(0, paragraphs.pop())
+    _take_credits(draft, paragraphs)
+    paragraphs += notices
+
+
+def _take_credits(draft: Draft, paragraphs: list[str]) -> None:
     while paragraphs and (len(paragraphs) > 1 or "headline" in draft.fields):
         credit = credit_line(paragraphs[-1])
         if credit is not None:

@@ -133,6 +133,11 @@ def pieces_of(stream: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
+def part_name(document: Document, name: int | str) -> int | str:
+    """A part of a document (an index from 0, a path) as `member` names it."""
+    return name if document.member is None else f"{document.member}/{name}"
+
+
 def member_of(document: Document, name: str) -> Document:
     """The document of a member that its container calls `name`."""
     return msgspec.structs.replace(
@@ -140,7 +145,7 @@ def member_of(document: Document, name: str) -> Document:
         content=None,
         content_ref=None,
         size_bytes=0,
-        member=document.part_name(clean_name(name)),
+        member=part_name(document, clean_name(name)),
         media_type=None,
         encoding_declared=None,
     )

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, delete, event, exists, make_url
+from sqlalchemy import URL, Connection, Engine, Table, bindparam, create_engine, delete, event, exists, make_url
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, SQLAlchemyError
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from worker.errors import ConfigurationError, SinkError
 from worker.model import Record, Sighting
@@ -238,6 +238,7 @@ def _create(connection: Connection, path: Path) -> None:
         _check_version(connection, path)
         for table in metadata.sorted_tables:
             connection.execute(CreateTable(table, if_not_exists=True))
+            _add_columns(connection, table)
             for index in sorted(table.indexes, key=lambda index: str(index.name)):
                 connection.execute(CreateIndex(index, if_not_exists=True))
         connection.exec_driver_sql(CURRENT_RECORDS)
@@ -246,6 +247,15 @@ def _create(connection: Connection, path: Path) -> None:
     except BaseException:
         connection.exec_driver_sql("ROLLBACK")
         raise
+
+
+def _add_columns(connection: Connection, table: Table) -> None:
+    """Columns that came after the store was made; each has a default."""
+    there = {row.name for row in connection.exec_driver_sql(f"PRAGMA table_info({table.name})")}
+    for column in table.columns:
+        if column.name not in there:
+            definition = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
 
 
 def _check_version(connection: Connection, path: Path) -> None:

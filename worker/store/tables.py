@@ -16,7 +16,10 @@ from sqlalchemy import Boolean, CheckConstraint, Column, Float, Index, Integer, 
 from worker.model import Record, SeenIn
 
 STORE_VERSION = 1
-"""Version of these tables; a store written by a later version is not touched."""
+"""Version of these tables; a store written by a later version is not touched.
+
+A column with a default may be added without a new version: stores that lack it get it when they are opened.
+"""
 
 JSON_COLUMNS = frozenset(
     {
@@ -27,6 +30,7 @@ JSON_COLUMNS = frozenset(
         "places",
         "media",
         "rights",
+        "corrections",
         "encoding",
         "extraction",
         "provenance",
@@ -80,6 +84,7 @@ records = Table(
     Column("media", Text, nullable=False),
     Column("urgency", Integer),
     Column("rights", Text),
+    Column("corrections", Text, nullable=False, server_default="[]"),
     Column("is_accessible_for_free", Boolean),
     Column("is_full_text", Boolean),
     Column("word_count", Integer, nullable=False),

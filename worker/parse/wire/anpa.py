@@ -77,6 +77,8 @@ def _set_head(lines: list[str], draft: Draft) -> None:
             facts.set_byline(draft, line, _ORIGIN)
         elif _EDITORS_NOTE.match(line):
             draft.warn("editors_note")
+            if facts.is_correction(line):
+                draft.add_correction(line, _ORIGIN)
         else:
             draft.set_text("headline", line, _ORIGIN)
         if _NOTE_KILL.search(line):

@@ -52,6 +52,9 @@ def _set_management(node: dict[str, Any], draft: Draft) -> None:
     facts.set_urgency(draft, node.get("urgency"), _ORIGIN)
     if "correction" in _string(node.get("signal")):
         draft.warn("correction")
+    for note in _objects(node.get("ednotes")):
+        if "correction" in _string(note.get("role")):
+            draft.add_correction(_string(note.get("ednote")), _ORIGIN)
     facts.set_rights(
         draft,
         _string(node.get("copyrightholder")),

@@ -29,6 +29,11 @@ _CORRECTION_HEADLINE = re.compile(
     r"\W?(?:CORRECTION|CORRECTED|CORRECTS|CORRECTIVE|CORRECTIF|CORRECCIÓN|CORREÇÃO|CORREZIONE|RECTIFICATIF|"
     r"RECTIFICACIÓN|BERICHTIGUNG|KORREKTUR|RETTELSE|RÄTTELSE)\b"
 )
+_CORRECTION_NOTE = re.compile(
+    r"\b(?:correct(?:s|ed|ion)|corrige|rectifie|korrigiert|berichtigt|berichtigung|corrección|rectificación|corregge|"
+    r"correzione)\b",
+    re.IGNORECASE,
+)
 _COMPANY = re.compile(
     r"\b(?:Inc|Ltd|Limited|LLC|GmbH|Corp|Corporation|plc|PLC|ASA|A/S|Oyj?|S\.?A\.?|SpA|Network)\b\.?$"
 )
@@ -63,6 +68,11 @@ def set_embargo(draft: Draft, moment: str) -> None:
         # An embargo lies ahead by nature, so no date is too late.
         at = parse_date(moment, _NO_LIMIT, draft.document.timezone).at
         draft.warn(f"embargo_until:{at:%Y-%m-%dT%H:%M:%SZ}" if at else "embargo_unreadable")
+
+
+def is_correction(note: str, role: str = "") -> bool:
+    """Whether a note to editors says what was corrected: by its role, else by its words."""
+    return "correct" in role.casefold() or (not role and _CORRECTION_NOTE.search(note) is not None)
 
 
 def set_urgency(draft: Draft, value: object, origin: str) -> None:

@@ -33,6 +33,8 @@ _MARKER = re.compile(
     r"URGENT|ALERT|FLASH|EMBARGO|EILMELDUNG|BERICHTIGUNG|ZUSAMMENFASSUNG|ROUNDUP|EXTRA|WRAP|"
     r"KORR|WDH|ADVISORY)\b[\w .:/()-]*",
 )
+_MARKER_WORDS = 3
+"""A longer marker says what was done."""
 _NOT_FOR_PUBLICATION = re.compile(
     r"\b(?:is|are) not (?:intended )?for publication|nicht (?:zur|für die) Veröffentlichung", re.IGNORECASE
 )
@@ -93,7 +95,7 @@ def _note_marker(line: str, draft: Draft) -> None:
     if re.search(r"\bKILL\b", line):
         facts.withdraw(draft, _ORIGIN)
     if re.search(r"CORRECT|BERICHTIGUNG|\bKORR\b", line):
-        draft.warn("correction")
+        draft.add_correction(line.strip("()") if len(line.split()) > _MARKER_WORDS else None, _ORIGIN)
     if "EMBARGO" in line:
         draft.warn("embargoed")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from worker.errors import Failed, Rejected
 from worker.model import Article, Document, Refusal
 from worker.parse.refusals import parse_error, refusal
+from worker.parse.unpacking import part_name
 
 Member = int | str | None
 
@@ -18,7 +19,7 @@ def read_member(read: Callable[[Member], Article], document: Document, index: in
     """
     if index is None:
         return read(None)
-    member = document.part_name(index)
+    member = part_name(document, index)
     try:
         return read(member)
     except Rejected as error:

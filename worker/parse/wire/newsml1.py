@@ -169,7 +169,7 @@ def _set_management(item: Element, draft: Draft) -> None:
     for instruction in children(management, "Instruction"):
         word = attribute(instruction, "FormalName").casefold()
         if word.startswith("correct") or word == "rectify":
-            draft.warn("correction")
+            draft.add_correction(text_of(instruction), _ORIGIN)
         facts.set_status(draft, word, _ORIGIN)
 
 

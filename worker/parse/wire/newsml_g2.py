@@ -80,13 +80,17 @@ def _set_item_meta(meta: Element | None, draft: Draft) -> None:
     status = child(meta, "pubStatus")
     facts.set_status(draft, attribute(status, "qcode", "uri", "literal") or text_of(status), _ORIGIN)
     facts.set_embargo(draft, text_at(meta, "embargoed"))
-    for signal in children(meta, "signal"):
-        word = facts.unqualified(attribute(signal, "qcode", "uri", "literal").replace("/", ":")).casefold()
-        if word.startswith("correct"):
-            draft.warn("correction")
+    _set_corrections(meta, draft)
+
+
+def _set_corrections(meta: Element | None, draft: Draft) -> None:
+    """What a signal of a correction or a note to editors says was corrected."""
+    codes = (attribute(signal, "qcode", "uri", "literal").replace("/", ":") for signal in children(meta, "signal"))
+    if any(facts.unqualified(code).casefold().startswith("correct") for code in codes):
+        draft.warn("correction")
     for note in children(meta, "edNote"):
-        if "correction" in attribute(note, "role").casefold():
-            draft.warn("correction")
+        if facts.is_correction(text_of(note), attribute(note, "role")):
+            draft.add_correction(text_of(note), _ORIGIN)
 
 
 def _set_content_meta(meta: Element | None, item_meta: Element | None, draft: Draft) -> None:

@@ -78,9 +78,19 @@ def _set_identity(node: dict[str, Any], draft: Draft) -> None:
     facts.set_status(draft, _string(node.get("pubstatus")), _ORIGIN)
     facts.set_embargo(draft, _string(node.get("embargoed")))
     facts.set_urgency(draft, node.get("urgency") or node.get("editorialpriority"), _ORIGIN)
+    _set_corrections(node, draft)
+
+
+def _set_corrections(node: dict[str, Any], draft: Draft) -> None:
+    """What a signal of a correction or a note to editors (one text, or several with roles) says was corrected."""
     signals = node.get("signals") or node.get("signal") or ()
-    if any("correction" in _string(signal).lower() for signal in (signals if isinstance(signals, list) else [signals])):
+    if any("correct" in _name(signal).lower() for signal in (signals if isinstance(signals, list) else [signals])):
         draft.warn("correction")
+    notes = node.get("ednotes") or node.get("ednote")
+    for note in _objects(notes) or [{"value": notes}]:
+        text = _plain(note.get("value") or note.get("ednote"))
+        if facts.is_correction(text, _string(note.get("role"))):
+            draft.add_correction(text, _ORIGIN)
 
 
 def _set_texts(node: dict[str, Any], draft: Draft) -> None:

@@ -104,6 +104,11 @@ def _set_docdata(root: Element, draft: Draft) -> None:
     facts.set_urgency(draft, attribute(descendant(docdata, "urgency"), "ed-urg"), _ORIGIN)
     draft.set_terms("keywords", (attribute(key, "key") for key in descendants(docdata, "keyword")), _ORIGIN)
     draft.set_terms("places", _places(docdata), _ORIGIN)
+    for correction in descendants(docdata, "correction"):
+        draft.add_correction(attribute(correction, "info"), _ORIGIN)
+    message = attribute(descendant(docdata, "ed-msg"), "info")
+    if facts.is_correction(message):
+        draft.add_correction(message, _ORIGIN)
     status = attribute(docdata, "management-status")
     facts.set_status(draft, status, _ORIGIN)
     if status.casefold() == "embargoed":
