@@ -102,7 +102,7 @@ def deadly(content: bytes, _document: Document) -> Iterator[Article]:
 def hanging(content: bytes, _document: Document) -> Iterator[Article]:
     """Stands for C code that does not return: it looks at no signal."""
     if b"hang" in content:
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGPROF])
         while True:
             signal.pause()
     yield Article(headline=content.decode())

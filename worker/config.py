@@ -59,8 +59,10 @@ class Batches(_Section, frozen=True, kw_only=True):
 class Limits(_Section, frozen=True, kw_only=True):
     """Bounds for one document, and for one container with all that is nested in it.
 
-    Above `inline_bytes` a document's bytes travel through the spool. A container may unpack to `expanded_bytes`,
-    each compressed stream in it to `expansion_ratio` times its size; `nesting` counts containers in each other.
+    Above `inline_bytes` a document's bytes travel through the spool. `parse_seconds` are CPU time, which a busy
+    machine does not lengthen; `workers.task_seconds` bounds the wall time of a whole batch. A container may unpack to
+    `expanded_bytes`, each compressed stream in it to `expansion_ratio` times its size; `nesting` counts containers in
+    each other.
     """
 
     document_bytes: int = 50_000_000
@@ -85,7 +87,10 @@ class Limits(_Section, frozen=True, kw_only=True):
 
 
 class Sweeper(_Section, frozen=True, kw_only=True):
-    """How soon waiting work is rung again; together they bound the wait after a lost bell or a dead worker."""
+    """How soon waiting work is rung again; together they bound the wait after a lost bell or a dead worker.
+
+    A batch and a pulled source are held for `lease_seconds`, renewed by who works on them.
+    """
 
     interval_seconds: float = 5.0
     after_seconds: float = 20.0

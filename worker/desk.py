@@ -30,7 +30,7 @@ from worker.state.pauses import Pauses
 from worker.state.pressure import Pressure
 from worker.state.receipts import today
 from worker.state.server import embedded_url
-from worker.state.sources import LEASE_SECONDS, Sources
+from worker.state.sources import Sources
 from worker.state.spool import Spool
 
 StageTask = Literal["pull", "parse", "dedupe"]
@@ -76,7 +76,7 @@ class Desk:
         self.ledger = Ledger(self.redis, settings)
         self.memory = Memory(self.redis, settings)
         self.letters = Letters(self.redis, settings)
-        self.sources = Sources(self.redis, self.keys)
+        self.sources = Sources(self.redis, self.keys, settings.sweeper.lease_seconds)
         self.counters = Counters(self.redis, self.keys)
         self.pressure = Pressure(self.redis, settings)
         self.pauses = Pauses(self.redis, self.keys)
@@ -239,7 +239,8 @@ def hold(desk: Desk, claim: Claim) -> Iterator[None]:
 @contextlib.contextmanager
 def hold_source(desk: Desk, source_id: str) -> Iterator[None]:
     """Keep a source from being pulled twice at once while the block pulls it."""
-    with repeat_every(LEASE_SECONDS / 3, lambda: desk.sources.reschedule(source_id, LEASE_SECONDS)):
+    lease_seconds = desk.sources.lease_seconds
+    with repeat_every(lease_seconds / 3, lambda: desk.sources.reschedule(source_id, lease_seconds)):
         yield
 
 

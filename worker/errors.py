@@ -39,7 +39,7 @@ REJECTION_CODES = {
 }
 FAILURE_CODES = {
     "parse_error": "the parser raised an unexpected error",
-    "parse_timeout": "parsing took longer than limits.parse_seconds",
+    "parse_timeout": "parsing took more CPU time than limits.parse_seconds",
     "out_of_memory": "parsing needed more than limits.parse_memory_bytes",
     "unreadable": "the bytes could not be read from the disk or the spool",
     "poison": "three deliveries ended without a verdict (the worker died each time)",

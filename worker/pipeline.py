@@ -27,7 +27,7 @@ from worker.errors import CopydeskError, Failed, Rejected
 from worker.intake import pull_source
 from worker.intake.http import HttpClient, door_for
 from worker.intake.polling import GROUP, Polling
-from worker.limits import time_limit
+from worker.limits import cpu_time_limit
 from worker.model import LANES, Article, Document, Refusal
 from worker.parse import parse_document
 from worker.state.codec import Item
@@ -148,7 +148,7 @@ def parse_one(desk: Desk, document: Document) -> list[Article | Refusal]:
         return [Refusal(verdict="rejected", code="too_large", detail=f"{document.size_bytes} bytes")]
     try:
         content = desk.read(document)
-        with time_limit(desk.settings.limits.parse_seconds):
+        with cpu_time_limit(desk.settings.limits.parse_seconds):
             return parse_document(document, content)
     except Rejected as error:
         return [Refusal(verdict="rejected", code=error.code, detail=error.detail)]

@@ -20,24 +20,23 @@ import msgspec
 import structlog
 from celery import Celery, bootsteps
 from celery.beat import Scheduler
-from celery.signals import setup_logging, worker_process_init, worker_shutting_down
+from celery.signals import celeryd_after_setup, setup_logging, worker_process_init, worker_shutting_down
 from celery.worker import state as celery_state
 from celery.worker.consumer import Consumer
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
-from kombu.transport import redis as redis_transport
-from kombu.utils.json import loads as load_json
 from redis.exceptions import RedisError
 
 from worker import pipeline
+from worker.broker import broker_of
+from worker.clean.language import identify
 from worker.config import Settings, load_settings
 from worker.desk import BellTask, Desk, StageTask, state_url_of
 from worker.errors import CopydeskError
 from worker.limits import limit_memory
 from worker.logs import configure_logging
 from worker.model import LANES, Lane
-from worker.operate.dead import as_message, bury_message
-from worker.state.connection import SCHEMES, broker_options, broker_url
+from worker.operate.dead import bury_message
 from worker.state.pulses import EVERY_SECONDS, Pulses
 
 CONTROL = "control"
@@ -54,6 +53,8 @@ CLOCK_STEP_SECONDS = 1.0
 """A clock that moved so far against the monotonic one between two rounds of beat was stepped."""
 PROCESS = "COPYDESK_PROCESS"
 """Environment variable: the name under which this process gives signs of life."""
+CONNECT_AGAIN = {"interval_start": 0.2, "interval_step": 0.3, "interval_max": 3.0}
+"""Seconds between two tries to reach a broker that is away: first, by how much longer each, at most."""
 POLL = "poll"
 """The queue of those who pull that says that feeds are due."""
 LOOK_SECONDS = 1.0
@@ -81,35 +82,12 @@ def queues_of(tasks: list[str]) -> list[str]:
     ]
 
 
-def _broker(settings: Settings) -> tuple[str, dict[str, Any]]:
-    """The broker as kombu spells it, and what must be told it besides."""
-    url = settings.state.broker_url or state_url_of(settings)
-    return (broker_url(url), broker_options(url)) if url.startswith(SCHEMES) else (url, {})
-
-
-def _redis_transport(settings: Settings) -> dict[str, Any]:
-    """What kombu is told about a broker of the Redis kind."""
-    return {
-        "global_keyprefix": f"{settings.state.namespace}:bells:",
-        "queue_order_strategy": "priority",
-        "visibility_timeout": 600,
-        "unacked_restore_interval": 10,
-        "unacked_restore_throttle": 1,
-        "socket_timeout": settings.state.socket_timeout_seconds,
-        "socket_connect_timeout": 5,
-        "socket_keepalive": True,
-        "health_check_interval": 25,
-    }
-
-
 def make_app(settings: Settings) -> Celery:
     """The Celery application for these settings."""
-    url, transport = _broker(settings)
+    url, transport = broker_of(settings)
     app = Celery("copydesk", broker=url)
     # RabbitMQ's replicated kind of queue; it is durable and survives a node.
     arguments = {"x-queue-type": "quorum"} if url.startswith("amqp") else None
-    if url.startswith(("redis", "sentinel")):
-        transport |= _redis_transport(settings)
     app.conf.update(
         task_queues=[
             Queue(name, Exchange("copydesk"), routing_key=name, queue_arguments=arguments)
@@ -181,6 +159,13 @@ def queue_depth(name: str) -> int:
 def desk() -> Desk:
     """The process's desk (opened at its first task, so never shared across a fork)."""
     return Desk(settings, CeleryBells())
+
+
+@celeryd_after_setup.connect
+def _load_before_forking(instance: Any, **_: object) -> None:
+    """Read the model of languages once: each process of the pool would take half a second for its own."""
+    if queue_name("parse", "news") in instance.app.amqp.queues.consume_from:
+        identify("Words of some language.")
 
 
 @worker_process_init.connect
@@ -282,6 +267,16 @@ class Beat(Scheduler):  # type: ignore[misc]  # celery has no types
 class KeepingConsumer(Consumer):  # type: ignore[misc]  # celery has no types
     """Refuses what is no bell (a pickle, an unknown task, a later version's message), and keeps it as a dead letter."""
 
+    def ensure_connected(self, conn: Any) -> Any:
+        """Connect, trying again soon: Celery would wait up to half a minute after a server has come back."""
+        connect = conn.ensure_connection
+
+        def connect_soon(*arguments: Any, **named: Any) -> Any:
+            return connect(*arguments, **CONNECT_AGAIN, **named)
+
+        conn.ensure_connection = connect_soon
+        return super().ensure_connected(conn)
+
     def on_unknown_message(self, _body: Any, message: Any) -> None:
         """No task at all."""
         self._keep(message, "no task message")
@@ -308,21 +303,6 @@ class KeepingConsumer(Consumer):  # type: ignore[misc]  # celery has no types
             log.warning("message_not_kept", queue=queue, error=str(error))
             return
         message.ack_log_error(logging.getLogger(__name__), self.connection_errors)
-
-
-def _load_anything(text: str) -> Any:
-    """What lies on a queue of the state server; bytes that are no message at all become one that is refused and kept.
-
-    kombu would end the worker on them, and the next one.
-    """
-    try:
-        return as_message(text, load_json(text))
-    except ValueError:
-        return as_message(text, None)
-
-
-# kombu offers no other place to say what becomes of a message that it cannot read.
-redis_transport.loads = _load_anything  # type: ignore[assignment]  # it takes a text alone
 
 
 def _answer(stage: Callable[[Desk, str], None], queue: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:

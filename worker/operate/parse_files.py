@@ -20,7 +20,7 @@ import msgspec
 
 from worker.errors import Failed, Rejected
 from worker.intake.files import walk_directory
-from worker.limits import time_limit
+from worker.limits import cpu_time_limit
 from worker.model import Article, Document, Refusal
 from worker.operate.parse_processes import Begun, Found, Line, Step, parse_in_processes
 from worker.parse import parse_document
@@ -28,10 +28,10 @@ from worker.parse.containers import ContainerLimits, open_container
 from worker.parse.refusals import parse_error, refusal
 
 PARSE_SECONDS = 20.0
-"""Wall-clock seconds a document may take before it is given up."""
+"""Seconds of CPU time a document may take before it is given up."""
 
-GRACE_SECONDS = 10.0
-"""Seconds after which a process is killed that should have given up its document: the machine may be busy."""
+WALL_FACTOR, GRACE_SECONDS = 3.0, 10.0
+"""A document may take so many times its CPU time of wall time, and so much more, before its process is killed."""
 
 DOCUMENT_BYTES = 64 * 1024 * 1024
 """Largest file that is read."""
@@ -63,7 +63,7 @@ def parse_paths(paths: Sequence[Path], jobs: int = 0, reading: Reading = _USUAL)
     files = (file for path in paths for file in walk(path))
     read = partial(read_file, reading=reading)
     if jobs:
-        yield from parse_in_processes(files, jobs, read, _blame, reading.parse_seconds + GRACE_SECONDS)
+        yield from parse_in_processes(files, jobs, read, _blame, WALL_FACTOR * reading.parse_seconds + GRACE_SECONDS)
         return
     for file in files:
         for step in read(file):
@@ -129,7 +129,7 @@ def _documents(path: Path, reading: Reading) -> Iterator[Document]:
 
 def _parse_in_time(document: Document, seconds: float) -> list[Article | Refusal]:
     try:
-        with time_limit(seconds):
+        with cpu_time_limit(seconds):
             return parse_document(document, document.content or b"")
     except Failed as error:
         # The alarm rang just outside parse_document.

@@ -19,7 +19,7 @@ from worker.state.keys import Keys
 from worker.state.scripts import Scripts
 
 LEASE_SECONDS = 30.0
-"""How long a pull may be silent before the source is due again; a working pull renews it."""
+"""How long a poll of a feed may be silent before the feed is due again; a working poll renews it."""
 
 FORGOTTEN_SECONDS = 30 * 86_400
 """So long it is remembered of a feed that was removed what its polls left, should it come back."""
@@ -58,9 +58,14 @@ class SourceState:
 
 
 class Sources:
-    """The registry and schedule of one state server."""
+    """The registry and schedule of one state server.
 
-    def __init__(self, redis: Redis, keys: Keys) -> None:
+    A pull that is silent for `lease_seconds`, and a bell that nobody has answered for so long, are taken for lost: the
+    source is due again. A working pull renews its lease.
+    """
+
+    def __init__(self, redis: Redis, keys: Keys, lease_seconds: float = LEASE_SECONDS) -> None:
+        self.lease_seconds = lease_seconds
         self._redis = redis
         self._keys = keys
         self._scripts = Scripts(redis)
@@ -142,17 +147,18 @@ class Sources:
         ]
 
     def pop_due(self, limit: int = 1000) -> list[str]:
-        """Ids of sources that are due, feeds apart (`worker.state.feeds`); each is leased for `LEASE_SECONDS`."""
-        answer: Any = self._scripts.run("pop_due", [self._keys.name("polls"), self._calls], [limit, LEASE_SECONDS])
+        """Ids of sources that are due, feeds apart (`worker.state.feeds`); each is leased for `lease_seconds`."""
+        keys = [self._keys.name("polls"), self._calls]
+        answer: Any = self._scripts.run("pop_due", keys, [limit, self.lease_seconds])
         return [source_id.decode() for source_id in answer]
 
     def take(self, source_id: str) -> bool:
-        """Begin a pull, leased for `LEASE_SECONDS`; False for a stale bell.
+        """Begin a pull, leased for `lease_seconds`; False for a stale bell.
 
         Where bells wait longer than the lease, several ring for one source: only the first pulls it.
         """
         keys = [self._keys.name("polls"), self._calls]
-        return bool(self._scripts.run("take_source", keys, [source_id, LEASE_SECONDS]))
+        return bool(self._scripts.run("take_source", keys, [source_id, self.lease_seconds]))
 
     def finish(self, source_id: str, seconds: float) -> None:
         """A pull has ended: due again in so many seconds."""
