@@ -103,3 +103,31 @@ def test_what_looks_doubly_encoded_and_cannot_be_repaired_is_told() -> None:
     text = "Caf\u00c3\u00a9 na\u00c3\u00afve Caf\u00c3\u00a9 \ufffd\ufffd \u0e01"
     assert decode(text.encode()).text == text
     assert decode(text.encode()).warnings == ("mojibake_suspected",)
+
+
+def test_sound_and_doubly_encoded_words_in_one_line_are_told_apart() -> None:
+    damaged = "\u00fcber Gr\u00c3\u00b6\u00c3\u0178e"
+    assert repair_mojibake(damaged) == "\u00fcber Gr\u00f6\u00dfe"
+    assert (
+        repair_mojibake("\u00fcber Gr\u00c3\u0192\u00c2\u00b6\u00c3\u0192\u00c5\u00b8e") == "\u00fcber Gr\u00f6\u00dfe"
+    )
+    assert (
+        repair_mojibake("S\u00e3o, ma\u00e7\u00e3 \u00e2 \u00c3 \u20ac5")
+        == "S\u00e3o, ma\u00e7\u00e3 \u00e2 \u00c3 \u20ac5"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["Kiln caf\u00e9, l\u2019heure", "Gr\u00f6\u00dfe f\u00fcr M\u00fcller \u2013 \u201eja\u201c"]
+)
+def test_a_few_accents_are_western(text: str) -> None:
+    decoded = decode(text.encode("cp1252"))
+    assert (decoded.text, decoded.encoding.used) == (text, "cp1252")
+
+
+def test_a_declared_alphabet_that_turns_capitals_and_small_letters_round_is_wrong() -> None:
+    text = "Новый мост через реку открыт в понедельник, сообщили городские власти."
+    decoded = decode(text.encode("koi8-r"), "windows-1251")
+    assert (decoded.text, "encoding_declared_wrong" in decoded.warnings) == (text, True)
+    loud = decode(text.upper().encode("cp1251"), "windows-1251")
+    assert loud.text == text.upper()

@@ -14,7 +14,14 @@ import re
 import msgspec
 from w3lib.encoding import html_body_declared_encoding, read_bom, resolve_encoding
 
-from worker.clean.encoding_detect import damage, detect_encoding, is_east_asian
+from worker.clean.encoding_detect import (
+    common_cyrillic,
+    damage,
+    detect_encoding,
+    is_east_asian,
+    mixes_alphabets,
+    shouts,
+)
 from worker.clean.mojibake import is_damaged, repair_mojibake
 from worker.errors import Rejected
 from worker.model import Encoding
@@ -86,7 +93,8 @@ def _repaired(decoded: Decoded) -> Decoded:
     if text == decoded.text:
         doubts = ("mojibake_suspected",) if is_damaged(text) else ()
         return msgspec.structs.replace(decoded, warnings=(*decoded.warnings, *doubts)) if doubts else decoded
-    return Decoded(text, decoded.encoding, (*decoded.warnings, "mojibake_repaired"))
+    doubts = ("mojibake_repaired", *(("mojibake_suspected",) if is_damaged(text) else ()))
+    return Decoded(text, decoded.encoding, (*decoded.warnings, *doubts))
 
 
 def _by_mark(content: bytes, declared: str | None) -> Decoded | None:
@@ -170,11 +178,13 @@ def _as_declared(content: bytes, labels: tuple[str, ...]) -> Decoded | None:
 
 def _looks_better(content: bytes, detected: str, as_declared: str) -> bool:
     """Whether the detected encoding gives sound text where the declared one gives damage."""
-    wrong = damage(as_declared)
-    if wrong < _CLEARLY_DAMAGED:
+    wrong, loud = damage(as_declared), shouts(as_declared)
+    if wrong < _CLEARLY_DAMAGED and not loud:
         return False
     text = _strict(content, detected)
-    return text is not None and damage(text) * 3 <= wrong
+    if text is None or not loud:
+        return text is not None and damage(text) * 3 <= wrong
+    return not shouts(text) and common_cyrillic(text) > common_cyrillic(as_declared)
 
 
 def _mostly_utf8(content: bytes, declared: str | None) -> Decoded | None:
@@ -203,6 +213,11 @@ def _is_noise(content: bytes, broken: int) -> bool:
 def _detected(content: bytes, declared: str | None) -> Decoded:
     name = detect_encoding(content)
     text = _strict(content, name) if name else None
+    if text is not None and (mixes_alphabets(text) or _C1_CONTROLS.search(text)):
+        # A few accents or quotation marks in English or French tell a detector little.
+        western = _strict(content, "cp1252")
+        if western is not None and not damage(western):
+            name, text = "cp1252", western
     doubts: tuple[str, ...] = ("encoding_detected",)
     if declared is not None:
         doubts += ("encoding_declared_wrong",)

@@ -45,6 +45,10 @@ _EAST_ASIAN = frozenset(
 _IMPOSSIBLE = re.compile(
     "[\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff]{4,}|[\u0430-\u045f][\u0400-\u042f]{2,}[\u0430-\u045f]?"
 )
+# Greek to Arabic beside Latin inside a word.
+_MIXED = re.compile("[A-Za-z][\u0370-\u06ff]|[\u0370-\u06ff][A-Za-z]")
+_COMMON = re.compile("[оеаинтс]", re.IGNORECASE)
+_CAPITALS, _SMALL = re.compile("[\u0410-\u042f]"), re.compile("[\u0430-\u044f]")
 
 
 def detect_encoding(content: bytes) -> str | None:
@@ -66,6 +70,22 @@ def damage(text: str) -> int:
     """How many places of a text look as if it was decoded wrongly; 0 for sound text."""
     sample = text[:_SAMPLE_BYTES]
     return int(badness(sample)) + len(_IMPOSSIBLE.findall(sample))
+
+
+def mixes_alphabets(text: str) -> bool:
+    """Whether letters of two alphabets stand in one word, as where Latin text was decoded as another alphabet's."""
+    return _MIXED.search(text[:_SAMPLE_BYTES]) is not None
+
+
+def shouts(text: str) -> bool:
+    """Whether most Cyrillic letters are capitals: KOI8 has them where windows-1251 has small ones, and the reverse."""
+    sample = text[:_SAMPLE_BYTES]
+    return len(_CAPITALS.findall(sample)) > len(_SMALL.findall(sample))
+
+
+def common_cyrillic(text: str) -> int:
+    """How many letters are among the seven that make up half of every Russian text."""
+    return len(_COMMON.findall(text[:_SAMPLE_BYTES]))
 
 
 def _sample(content: bytes) -> bytes:

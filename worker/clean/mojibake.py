@@ -6,6 +6,7 @@ import re
 
 import ftfy
 from ftfy.badness import is_bad
+from ftfy.fixes import decode_inconsistent_utf8
 
 # What UTF-8 looks like read as Latin-1 or a Windows code page: lead bytes C2 to EF, then bytes 80 to BF.
 _AFTER_LEAD = "\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122"
@@ -19,6 +20,8 @@ _RUNS = re.compile("[^\x00-\x7f]{2,}")
 _PIECES = re.compile(r"[^\n>]*[\n>]|[^\n>]+\Z")
 _OPEN, _LOST_CLOSE, _KEPT_CLOSE = "\u00e2\u20ac\u0153", "\u00e2\u20ac\ufffd", "\u00e2\u20ac\x9d"
 """A curly quotation doubly encoded: byte 9D of its end is undefined in Windows-1252, and often lost on the way."""
+_MOST_TIMES = 3
+"""How often a text may have been encoded once more."""
 _MOST_CHARACTERS = 2_000_000
 """Longer texts are left alone: ftfy takes a second for a million characters."""
 
@@ -66,4 +69,18 @@ def _repair_piece(piece: str) -> str:
         return piece
     prepared = piece.replace(_LOST_CLOSE, _KEPT_CLOSE) if _OPEN in piece else piece
     repaired = ftfy.fix_encoding(prepared, _OPTIONS)
-    return piece if "\ufffd" in repaired or is_bad(repaired) else repaired
+    if "\ufffd" not in repaired and not is_bad(repaired):
+        return repaired
+    return _repair_parts(piece)
+
+
+def _repair_parts(piece: str) -> str:
+    """A piece in which sound and doubly encoded characters stand side by side."""
+    repaired = piece
+    for _ in range(_MOST_TIMES):
+        again = decode_inconsistent_utf8(repaired)
+        if again == repaired:
+            break
+        repaired = again
+    lost = repaired.count("\ufffd") > piece.count("\ufffd")
+    return piece if lost or is_bad(repaired) else repaired

@@ -11,6 +11,7 @@ import re
 
 from worker.errors import Rejected
 from worker.model import Document
+from worker.parse.field_map import USUAL_NAMES
 from worker.parse.signatures import binary_type
 
 HTML, XML, FEED, TEXT = (
@@ -160,6 +161,12 @@ _FRONT_MATTER = re.compile(
     r"(?:---[ \t]*\r?\n[A-Za-z_][\w-]*[ \t]*:[^\0]*?\n---|\+\+\+[ \t]*\r?\n\w+[ \t]*=[^\0]*?\n\+\+\+)[ \t]*\r?\n"
 )
 _COMPRESSED = re.compile(r"\.(?:gz|bz2|xz|zstd?)$", re.IGNORECASE)
+_HEADLINES = frozenset(name.replace("_", "") for name in USUAL_NAMES["headline"])
+_BODIES = frozenset(
+    name.replace("_", "") for field in ("body_text", "body_html", "url", "abstract") for name in USUAL_NAMES[field]
+)
+_COLUMN = re.compile(r"[\w .:-]{0,40}")
+_HEADER_CHARACTERS = 4_000
 _WIRE_CONTROLS = re.compile(rb"[\x01\x02\x03\x16\x11\x12\x13]")
 # The header of an IPTC 7901 message whose control characters were lost: source, priority, category, words.
 _WIRE_HEADER = re.compile(r"[a-z]{3}\d{3,6} [1-9] [a-z]{1,3} {1,4}\d{1,5}\b[^\n]{0,60}\n")
@@ -211,8 +218,8 @@ def _structured(head: str, content: bytes, said: str | None, named: str | None) 
     mail = _mail_type(start, least_names=1 if {MAIL, MHTML} & {said, named} else 2)
     if mail is not None:
         return MHTML if mail == MAIL and MHTML in (said, named) else mail
-    if _FRONT_MATTER.match(start):
-        return MARKDOWN
+    if _FRONT_MATTER.match(start) or _is_table(start):
+        return MARKDOWN if start.startswith(("---", "+++")) else CSV
     if _FEED_LATE.search(head[:4096]):
         return FEED
     framed = _WIRE_CONTROLS.search(content[:200]) and b"\x00" not in content[:200]
@@ -290,6 +297,17 @@ def _json_type(start: str, said: str | None, named: str | None) -> str | None:
     if len(lines) >= 2 and all(line.startswith("{") and line.rstrip().endswith("}") for line in lines):
         return JSON_LINES
     return JSON
+
+
+def _is_table(start: str) -> bool:
+    """Whether the first line is a table's header that names a headline and a body or address by their usual names."""
+    header, more, _ = start.partition("\n")
+    for separator in ",;\t":
+        cells = [cell.strip(' "\r') for cell in header[:_HEADER_CHARACTERS].split(separator)]
+        names = {cell.lower().replace("_", "") for cell in cells}
+        if more and not names.isdisjoint(_HEADLINES) and not names.isdisjoint(_BODIES):
+            return all(map(_COLUMN.fullmatch, cells))
+    return False
 
 
 def _mail_type(start: str, least_names: int) -> str | None:

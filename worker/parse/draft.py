@@ -12,6 +12,7 @@ from typing import Any
 from worker import __version__
 from worker.clean.dates import Dated, in_timezone, plausible, read_date
 from worker.clean.language import choose_language
+from worker.clean.mojibake import repair_mojibake
 from worker.clean.people import Byline, parse_byline
 from worker.clean.text import clean_line, clean_text
 from worker.clean.urls import absolute_url, canonical_url, is_site_root
@@ -20,6 +21,8 @@ from worker.model import Article, Correction, Document, Encoding, Extraction, Pe
 from worker.parse.corrections import find_notices
 
 _BLOCK_FIELDS = ("body_text", "abstract")
+_NAMES = ("guid", "url", "canonical_url")
+"""Fields that name the article: kept to the letter."""
 _MOST_CORRECTIONS = 20
 _MAX_LINE = 2_000
 """Characters of a headline, deck or name; what is longer is damage (the longest in practice are near 400)."""
@@ -43,7 +46,7 @@ class Draft:
         """Set a field that is not set yet; empty values are passed over. Returns whether it was set."""
         if name in self.fields or value in (None, (), ""):
             return False
-        self.fields[name] = value
+        self.fields[name] = self._sound(value) if isinstance(value, str) and name not in _NAMES else value
         self.provenance[name] = origin
         return True
 
@@ -59,8 +62,15 @@ class Draft:
 
     def set_terms(self, name: str, terms: Iterable[str], origin: str) -> bool:
         """Set a field of several words (keywords, sections, places): cleaned, each once."""
-        cleaned = (clean_line(term)[:200] for term in terms)
+        cleaned = (self._sound(clean_line(term))[:200] for term in terms)
         return self.set(name, tuple(dict.fromkeys(term for term in cleaned if term)), origin)
+
+    def _sound(self, text: str) -> str:
+        """The text; repaired where it was doubly encoded and written with escapes, which decoding cannot see."""
+        repaired = repair_mojibake(text)
+        if repaired != text:
+            self.warn("mojibake_repaired")
+        return repaired
 
     def set_published(self, value: object, origin: str) -> bool:
         """Set published_at from a date as found; doubts become warnings, a doubtful date sets nothing."""
@@ -92,7 +102,7 @@ class Draft:
 
     def set_authors(self, names: Iterable[str], origin: str, role: str | None = None) -> bool:
         """Set authors (and provider, where an agency is named) from bylines or lists of names."""
-        bylines = [parse_byline(name, role) for name in names if name]
+        bylines = [parse_byline(self._sound(name), role) for name in names if name]
         people = {person.name.casefold(): person for byline in bylines for person in byline.people}
         provider = next((byline.provider for byline in bylines if byline.provider), None)
         self.set("provider", provider, origin)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from worker.parse.rights import rights_in_node, set_rights
 from worker.parse.subjects import subjects_in_node
 from worker.parse.unpacking import part_name
 from worker.parse.wire.json_wire import find_wire, read_wire
+from worker.parse.wire.members import Member, read_member
 
 _KEYS = {field: tuple(name.replace("_", "") for name in names) for field, names in USUAL_NAMES.items()}
 
@@ -39,6 +41,12 @@ def parse_json(content: bytes, document: Document) -> Iterator[Article | Refusal
             yield name_paths(item, document.fields) if isinstance(item, Article) else item
         return
     if any("@context" in node or "@graph" in node or "@type" in node for node in nodes):
+        articles = json_ld.separate_articles(value)
+        for index, node in enumerate(articles):
+            draft = Draft(document, "application/ld+json", encoding)
+            yield read_member(partial(_from_json_ld, node, draft), document, index)
+        if articles:
+            return
         articles = list(json_ld.find_articles(value))
         if articles:
             yield _from_json_ld(articles[0], Draft(document, "application/ld+json", encoding))
@@ -148,13 +156,13 @@ def _set_body(node: dict[str, Any], draft: Draft) -> None:
         draft.set("body_html", sanitize(markup, draft.fields.get("url")), "json")
 
 
-def _from_json_ld(node: dict[str, Any], draft: Draft) -> Article:
+def _from_json_ld(node: dict[str, Any], draft: Draft, member: Member = None) -> Article:
     json_ld.read_facts(node, draft)
     draft.set_link("url", json_ld.link_of(node), "json-ld")
     draft.set("subjects", tuple(dict.fromkeys(subjects_in_node(node))), "json-ld")
     set_rights(draft, rights_in_node(node))
     draft.set_text("body_text", json_ld.body_of(node), "json-ld")
-    return draft.finish("json", "json-ld")
+    return draft.finish("json", "json-ld", member)
 
 
 def _one_of_many(node: dict[str, Any], index: int, draft: Draft) -> Article | Refusal:

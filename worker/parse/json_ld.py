@@ -81,6 +81,16 @@ def find_articles(value: Any) -> Iterator[dict[str, Any]]:
             yield _with_references(node, named)
 
 
+def separate_articles(value: Any) -> list[dict[str, Any]]:
+    """The articles of an array that holds nothing else, each with an address of its own; empty for any other value.
+
+    The blocks of a page are such an array too, but name one address or other things besides.
+    """
+    nodes = [node for node in value if isinstance(node, dict)] if isinstance(value, list) else []
+    links = {link_of(node) for node in nodes if types_of(node) & ARTICLE_TYPES}
+    return nodes if len(nodes) > 1 and len(links - {None}) == len(nodes) else []
+
+
 def find_page(value: Any) -> dict[str, Any] | None:
     """A JSON-LD value without article -> its dated web page as an article node; None where there is none.
 

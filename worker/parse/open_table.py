@@ -33,7 +33,8 @@ def open_table(document: Document, stream: BinaryIO, _budget: Budget) -> Iterato
     Raises Rejected `unsupported_format` for any other table.
     """
     head = stream.read(PIECE_BYTES)
-    encoding = _encoding(head, document.encoding_declared)
+    encoding, doubts = _encoding(head, document.encoding_declared)
+    document = msgspec.structs.replace(document, warnings=(*document.warnings, *doubts))
     first = head.decode(encoding, "replace").lstrip("\ufeff").split("\n", 1)[0]
     csv.field_size_limit(_FIELD_CHARACTERS)
     whole = io.BufferedReader(Again(head, stream), PIECE_BYTES)
@@ -59,10 +60,10 @@ def refuse_other_columns(names: list[str], document: Document) -> None:
         raise Rejected("unsupported_format", "a table without a column for the body and one for headline or link")
 
 
-def _encoding(head: bytes, declared: str | None) -> str:
-    """The encoding of the whole, judged by its beginning up to the last whole line."""
-    whole_lines = head[: head.rfind(b"\n") + 1] or head
-    return decode(whole_lines, declared).encoding.used or "utf-8"
+def _encoding(head: bytes, declared: str | None) -> tuple[str, tuple[str, ...]]:
+    """The encoding of the whole, judged by its beginning up to the last whole line, and doubts about it."""
+    decoded = decode(head[: head.rfind(b"\n") + 1] or head, declared)
+    return decoded.encoding.used or "utf-8", decoded.warnings
 
 
 def _quoting(head: bytes, delimiter: str) -> Literal[0, 3]:
