@@ -22,6 +22,7 @@ from worker.cli import (
     records,
     run,
     sources,
+    top,
     websub,
 )
 from worker.errors import ConfigurationError, CopydeskError
@@ -36,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     add_completion=False,
 )
-for module in (run, hand_over, dedupe, parts, records, operators, pauses, websub):
+for module in (run, hand_over, dedupe, parts, records, operators, top, pauses, websub):
     module.register(app)
 app.add_typer(sources.app, name="sources")
 app.add_typer(dead.app, name="dead")

@@ -22,6 +22,9 @@ from worker.operate.doctor import Check, examine
 from worker.operate.reconcile import reconcile as audit
 from worker.operate.status import snapshot
 
+LAST_FETCHED = 3
+"""Feeds that `status` names."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
@@ -63,6 +66,9 @@ def _print_status(look: dict[str, Any]) -> None:
     console.print(f"ledger's own work: {events}", markup=False)
     processes = ", ".join(f"{row['host']}/{row['name']}" for row in look["processes"])
     console.print(f"processes: {processes or 'none gives a sign of life'}", markup=False)
+    for row in look["last_fetched"][:LAST_FETCHED]:
+        answer = row["problem"] or row["status"] or "read"
+        console.print(f"fetched {ago(row['fetched_seconds_ago'])} ago: {row['id']}: {answer}", markup=False)
     letters = look["letters"]
     console.print(f"dead letters: {letters['dead']:,} dead, {letters['rejected']:,} rejected", markup=False)
     for row in look["pauses"]:

@@ -7,6 +7,7 @@ nobody unhealthy: a restart would not bring it back.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
 
 from redis.exceptions import RedisError
 
@@ -64,15 +65,20 @@ def ready(settings: Settings) -> list[str]:
     keys = Keys(settings.state.namespace)
     try:
         require_safe(redis, settings.state.durability)
-        serving = {stage for pulse in Listener(redis, settings).everywhere() for stage in pulse.serves}
+        missing = unserved([pulse.serves for pulse in Listener(redis, settings).everywhere()])
         alerts = [f"{pause.scope} is paused: {pause.reason}" for pause in Pauses(redis, keys).all() if pause.alert]
-        missing = [f"nobody serves {stage}" for stage in (*PAUSE_STAGES, "beat") if stage not in serving]
         pressure = Pressure(redis, settings).paused()
     except (CopydeskError, RedisError, OSError) as error:
         return [f"the state server: {error}"]
     finally:
         redis.close()
     return [*alerts, *missing, *([f"pulling is paused: {pressure}"] if pressure else [])]
+
+
+def unserved(serves: Iterable[Sequence[str]]) -> list[str]:
+    """What nobody does, in words, by what each process that gives signs of life serves."""
+    served = {stage for stages in serves for stage in stages}
+    return [f"nobody serves {stage}" for stage in (*PAUSE_STAGES, "beat") if stage not in served]
 
 
 def _silent(watch: Watch, pulses: list[Pulse], now: float) -> list[str]:

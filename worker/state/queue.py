@@ -98,6 +98,16 @@ class StorageQueue:
         """Entries in the stream: the backlog of the slowest group."""
         return int(self._redis.xlen(self._keys.stream))
 
+    def added(self) -> int:
+        """Entries ever added to the stream."""
+        try:
+            facts: Any = self._redis.xinfo_stream(self._keys.stream)
+        except ResponseError as error:
+            if "no such key" not in str(error):
+                raise
+            return 0
+        return int(facts["entries-added"])
+
     def oldest_seconds(self) -> float:
         """Age of the oldest entry in seconds by the server's clock, 0 where the stream is empty."""
         first: Any = self._redis.xrange(self._keys.stream, count=1)
