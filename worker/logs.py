@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 
 import structlog
 
 from worker.secrets import mask
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What moves the cursor, ends a line or turns the direction of writing."""
+
+
+def visible(text: str) -> str:
+    """Text of strangers as it may stand on one line of a terminal: control characters are written as escapes."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def _all_visible(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """A structlog processor: no value of an event can forge a line or command the terminal."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            # A traceback has lines of its own.
+            lines = value.split("\n") if name == "exception" else [value]
+            event[name] = "\n".join(map(visible, lines))
+        elif isinstance(value, list | tuple | dict):
+            event[name] = visible(str(value))
+    return event
 
 
 def configure_logging(level: str = "info", *, readable: bool | None = None) -> None:
@@ -38,6 +59,8 @@ def configure_logging(level: str = "info", *, readable: bool | None = None) -> N
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                # JSON writes them as escapes itself.
+                *([_all_visible] if readable else []),
                 lambda logger, method, event: mask(str(renderer(logger, method, event))),
             ],
         )

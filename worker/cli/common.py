@@ -20,7 +20,7 @@ from rich.table import Table
 
 from worker.config import Settings, load_settings
 from worker.desk import Bells, Desk, SilentBells
-from worker.logs import configure_logging
+from worker.logs import configure_logging, visible
 from worker.state.server import EmbeddedServer
 from worker.store.sink import Sink, open_sink
 
@@ -157,7 +157,7 @@ def shown(value: Any) -> str:
         return f"{value:,.1f}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return str(value)
+    return visible(str(value))
 
 
 def shortened(text: str) -> str:

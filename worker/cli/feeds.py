@@ -24,6 +24,7 @@ from worker.cli.common import (
 from worker.errors import ConfigurationError
 from worker.intake.http import HttpClient, door_for
 from worker.intake.opml import read_opml, sources_of, write_opml
+from worker.logs import visible
 from worker.operate.discover import Asker, discover
 from worker.operate.feeds import why as explain_feed
 
@@ -148,7 +149,7 @@ def _facts(look: dict[str, Any]) -> list[str]:
     when = "never" if due is None else f"in {ago(due)}" if due > 0 else "now"
     lines = [look["reason"]] if look["reason"] and look["reason"] != look["why_then"] else []
     lines.append(f"next poll {when}" + (f": {look['why_then']}" if look["why_then"] else ""))
-    validators = [f"{name} {value}" for name, value in look["validators"].items() if value]
+    validators = [f"{name} {visible(value)}" for name, value in look["validators"].items() if value]
     if look["polls"]:
         lines.append("remembered: " + (", ".join(validators) or "no validators"))
     if look["moved_to"]:

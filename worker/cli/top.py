@@ -19,6 +19,7 @@ from rich.text import Text
 
 from worker.cli.common import ConfigOption, DataOption, JsonOption, ago, console, load, opened, print_json, stop_on
 from worker.desk import Desk
+from worker.logs import visible
 from worker.operate.status import snapshot
 from worker.operate.top import view
 from worker.secrets import mask
@@ -106,7 +107,7 @@ def _picture(picture: Mapping[str, Any]) -> Group:
     """One look as a person reads it; where the server is away there is nothing but that."""
     clock = time.strftime("%H:%M:%S", time.localtime(picture["at"]))
     parts: list[Any] = [Text(f"copydesk top, {clock}", style="bold")]
-    parts += [Text(alert, style="red") for alert in picture["alerts"]]
+    parts += [Text(visible(alert), style="red") for alert in picture["alerts"]]
     if "queues" not in picture:
         return Group(*parts)
     parts.append(_table(_queue_rows(picture["queues"]), ("queue", "waiting", "oldest", "a second")))
@@ -171,5 +172,5 @@ def _table(rows: Iterable[Sequence[str]], headings: Sequence[str]) -> Table:
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(visible(cell)) for cell in row))
     return table
