@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.clean.dates import EARLIEST, MOST_AHEAD, parse_date
+from worker.clean.dates import EARLIEST, MOST_AHEAD, count_back, parse_date, read_date
 from worker.clean.dates_words import in_english
 
 RECEIVED = datetime(2026, 6, 1, tzinfo=UTC)
@@ -116,3 +116,46 @@ def test_any_text_gives_a_plausible_date_or_none(text: str) -> None:
 @given(st.text(max_size=90))
 def test_any_text_goes_through_the_dictionary(text: str) -> None:
     assert isinstance(in_english(text), str)
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "precision"),
+    [
+        ("5 min ago", "2025-06-01T11:55:00+00:00", "minute"),
+        ("vor 20 Minuten", "2025-06-01T11:40:00+00:00", "minute"),
+        ("15 hours ago", "2025-05-31T00:00:00+00:00", "day"),
+        ("il y a une heure", "2025-06-01T00:00:00+00:00", "day"),
+        ("hace 2 d\u00edas", "2025-05-30T00:00:00+00:00", "day"),
+        ("3\u6642\u9593\u524d", "2025-06-01T00:00:00+00:00", "day"),
+        ("gestern", "2025-05-31T00:00:00+00:00", "day"),
+        ("Yesterday, 14:30", "2025-05-31T12:30:00+00:00", "minute"),
+        ("today at 1pm", "2025-06-01T11:00:00+00:00", "minute"),
+        ("heute, 10:30 Uhr", "2025-06-01T08:30:00+00:00", "minute"),
+    ],
+)
+def test_dates_that_count_from_now_need_the_moment_they_were_read(text: str, at: str, precision: str) -> None:
+    read = read_date(text)
+    assert (read.at, read.warnings) == (None, ("date_relative",))
+    counted = count_back(read, datetime(2025, 6, 1, 12, 0, 30, tzinfo=UTC), "Europe/Berlin")
+    assert (counted.at, counted.precision, counted.warnings) == (datetime.fromisoformat(at), precision, ())
+
+
+@pytest.mark.parametrize(
+    "text", ["tomorrow", "in 2 hours", "3 months ago", "99999 hours ago", "Monday, 14:30", "5 hours"]
+)
+def test_what_is_vague_or_lies_ahead_counts_from_nothing(text: str) -> None:
+    assert read_date(text).ago is None
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("/Date(1746093600000)/", "2025-05-01T10:00:00+00:00"),
+        ("2025-05-03T14:30:00[Europe/Berlin]", "2025-05-03T12:30:00+00:00"),
+        ("2025-05-03 14:30:00 America/New_York", "2025-05-03T18:30:00+00:00"),
+        ("2025-05-03T14:30:00+25:00", None),
+        ("2025-05-03 14:30 Nowhere/Land", None),
+    ],
+)
+def test_zones_by_place_and_zones_that_cannot_be(text: str, at: str | None) -> None:
+    assert read_date(text).at == (datetime.fromisoformat(at) if at else None)

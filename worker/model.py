@@ -84,10 +84,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Http(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the HTTP exchange said about a document; `robots` is its X-Robots-Tag header."""
+    """What the HTTP exchange said about a document, and when; `robots` is its X-Robots-Tag header."""
 
     url: str
     status: int
+    answered_at: datetime | None = None
     etag: str | None = None
     last_modified: str | None = None
     robots: str | None = None

@@ -16,6 +16,7 @@ import msgspec
 from dateutil import parser as dateutil_parser
 from dateutil import tz
 
+from worker.clean.dates_relative import Ago, read_ago
 from worker.clean.dates_words import in_english
 from worker.model import Precision
 
@@ -25,10 +26,13 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 WITHOUT_ZONE = "date_without_zone"
 """The warning of a time that names no zone and was read as UTC."""
 
+_UNREADABLE = ("date_unreadable",)
 MOST_AHEAD = timedelta(days=1)
 """How far after receipt a date may lie: clocks and time zones differ by less than this."""
 
 _HOUR = 3600
+_WIDEST_OFFSET_SECONDS = 15 * _HOUR
+"""No place on earth was ever farther from UTC (+14:00 in Kiribati; +15:13 and -15:57 before there were zones)."""
 # Zone names that feeds use and RFC 822 does not know; where a name has several meanings, the one
 # common in news (CST and IST as in the United States and India).
 _ZONES = {
@@ -95,6 +99,9 @@ _EPOCH = re.compile(r"\d{9,10}(?:\.\d+)?|\d{12,13}|\d{16}")
 # "GMT+2" and "UTC+02:00" are an offset; what stands in brackets after one explains it.
 _NAMED_OFFSET = re.compile(r"\b(?:GMT|UTC)\s?([+-])(\d{1,2})(?::?(\d{2}))?\b")
 _EXPLAINED = re.compile(r"([+-]\d{2}:?\d{2}|Z|\b[A-Z]{3,4})\s*(?:\([^()]*\)|\[[^\[\]]*\])$")
+# What .NET writes into JSON, and an IANA name in place of an offset.
+_DOTNET = re.compile(r"^/Date\((\d{9,16})(?:[+-]\d{4})?\)/$")
+_PLACE = re.compile(r"(.*\d)\s?\[?([A-Z][A-Za-z_]+/[A-Za-z_/]+)\]?")
 _NUMERIC_DAY_MONTH = re.compile(r"\b(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})\b")
 _RFC_822 = re.compile(r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}[\s-][A-Za-z]{3,9}[\s-]\d{2,4}\s+\d{1,2}:\d{2}")
 _TIME = re.compile(r"\d\s*:\s*\d{2}|\d\s*[ap]\.?m\b", re.IGNORECASE)
@@ -108,18 +115,22 @@ _LONGEST = 80
 
 
 class Dated(msgspec.Struct, frozen=True):
-    """A moment in UTC (None: no usable date), how precise it was written, and doubts as warning codes."""
+    """A moment in UTC (None: no usable date), how precise it was written, and doubts as warning codes.
+
+    `ago` is a date that counts from the moment of reading; see `count_back`.
+    """
 
     at: datetime | None
     precision: Precision | None = None
     warnings: tuple[str, ...] = ()
+    ago: Ago | None = None
 
 
 def parse_date(value: object, received_at: datetime, timezone: str | None = None) -> Dated:
     """A date as found (text, seconds or milliseconds since 1970, datetime) -> UTC.
 
     `timezone` (an IANA name) is that of a time which names none. Warnings: `date_without_zone` (no zone is known
-    at all: read as UTC), `date_unreadable`, `date_ambiguous` (day or month
+    at all: read as UTC), `date_unreadable`, `date_relative` (counts from now), `date_ambiguous` (day or month
     first?), `date_incomplete`, `date_implausible` (before 1990), `date_in_future` (more than a day after
     `received_at`); all but the first give no date.
     """
@@ -144,6 +155,24 @@ def in_timezone(dated: Dated, timezone: str | None) -> Dated:
     return Dated(dated.at.replace(tzinfo=zone).astimezone(UTC), dated.precision, doubts)
 
 
+def count_back(dated: Dated, answered_at: datetime, timezone: str | None = None) -> Dated:
+    """A date that counts from the moment of reading, and that moment -> the date; any other as it is.
+
+    A time of day is that of `timezone` (an IANA name), else UTC with the warning `date_without_zone`.
+    """
+    if dated.ago is None:
+        return dated
+    zone = find_timezone(timezone) if timezone else None
+    then = (answered_at - timedelta(seconds=dated.ago.seconds)).astimezone(zone or UTC)
+    if dated.ago.to_the_minute:
+        return Dated(then.astimezone(UTC).replace(second=0, microsecond=0), "minute")
+    if dated.ago.clock is None:
+        return Dated(datetime(then.year, then.month, then.day, tzinfo=UTC), "day")
+    hour, minute = dated.ago.clock
+    moment = then.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return Dated(moment.astimezone(UTC), "minute", () if zone else (WITHOUT_ZONE,))
+
+
 def find_timezone(name: str) -> ZoneInfo | None:
     """An IANA name -> its rules; None where there is no such zone."""
     try:
@@ -165,16 +194,25 @@ def plausible(dated: Dated, received_at: datetime) -> Dated:
 
 @lru_cache(maxsize=4096)
 def _read(text: str) -> Dated:
+    dated = _read_written(text)
+    ago = read_ago(text) if dated.warnings == _UNREADABLE else None
+    return Dated(None, None, ("date_relative",), ago) if ago else dated
+
+
+def _read_written(text: str) -> Dated:
     if len(text) > _LONGEST:
-        return Dated(None, None, ("date_unreadable",))
-    text = _EXPLAINED.sub(r"\1", _NAMED_OFFSET.sub(_offset_alone, text))
+        return Dated(None, None, _UNREADABLE)
+    text = _EXPLAINED.sub(r"\1", _NAMED_OFFSET.sub(_offset_alone, _DOTNET.sub(r"\1", text)))
+    if place := _PLACE.fullmatch(text):
+        dated = in_timezone(_read_written(place[1]), place[2])
+        return dated if WITHOUT_ZONE not in dated.warnings else Dated(None, None, _UNREADABLE)
     try:
         for pattern, read in _PATTERNS:
             if found := pattern.fullmatch(text):
                 return read(found)
         return _from_rfc_822(text) if _RFC_822.match(text) else _from_words(in_english(text))
     except (ValueError, OverflowError, TypeError):
-        return Dated(None, None, ("date_unreadable",))
+        return Dated(None, None, _UNREADABLE)
 
 
 def _offset_alone(found: re.Match[str]) -> str:
@@ -210,6 +248,8 @@ def _offset(zone: str) -> int:
         return 0
     digits = zone[1:].replace(":", "").ljust(4, "0")
     seconds = int(digits[:2]) * _HOUR + int(digits[2:]) * 60
+    if seconds > _WIDEST_OFFSET_SECONDS:
+        raise ValueError(zone)
     return -seconds if zone[0] == "-" else seconds
 
 

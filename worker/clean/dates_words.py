@@ -9,7 +9,9 @@ from __future__ import annotations
 import importlib
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 _MONTHS = {
     "january": "Jan",
@@ -31,6 +33,7 @@ _LANGUAGES = (
     "af ar az be bg bn bs ca cs cy da de el en es et eu fa fi fil fo fr ga gl he hi hr hu hy id is it ka kk "
     "lb lt lv mk mn ms mt nb nl nn pl pt ro ru sk sl sq sr sv sw ta te th tr uk ur uz vi"
 )
+_EAST_ASIAN = ("ja", "ko", "zh")
 _MORE = {"mrz": 3, "mz": 3, "sept": 9}
 _BUDDHIST_YEARS = 543
 """Thailand counts from 543 BC."""
@@ -92,12 +95,17 @@ def _key(word: str) -> str:
     return "".join(sign for sign in decomposed if not unicodedata.combining(sign)).strip(".")
 
 
+def language_data(*, east_asian: bool = False) -> Iterator[dict[str, Any]]:
+    """What dateparser knows of dates in each language of the news; `east_asian` ones count their months."""
+    for language in (*_LANGUAGES.split(), *(_EAST_ASIAN if east_asian else ())):
+        yield importlib.import_module(f"dateparser.data.date_translation_data.{language}").info
+
+
 @cache
 def _months() -> dict[str, int]:
     """Names and short names of months in all languages; ambiguous ones are left out."""
     meanings: dict[str, set[int]] = {}
-    for language in _LANGUAGES.split():
-        info = importlib.import_module(f"dateparser.data.date_translation_data.{language}").info
+    for info in language_data():
         for number, name in enumerate(_MONTHS, 1):
             for word in info.get(name, ()):
                 meanings.setdefault(_key(word), set()).add(number)

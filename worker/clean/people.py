@@ -87,9 +87,10 @@ AGENCIES = frozenset(
         "cnn newsource",
     ]
 )
+_LONG_AGENCIES = frozenset(name for name in AGENCIES if " " in name)
 # A prefix that announces names, in the languages most feeds come in.
 BYLINE_PREFIX = re.compile(
-    r"^(?:written by|reported by|by|von|par|por|di|af|av|door|от|автор|yazan|oleh|texte?)\s*:?\s+|"
+    r"^(?:written by|reported by|by|vo[nm]|par|por|di|af|av|door|от|автор|yazan|oleh|texte?)\s*:?\s+|"
     r"^(?:文|作者|記者|记者|取材)\s*[:：/／ ]\s*",
     re.IGNORECASE,
 )
@@ -166,8 +167,8 @@ def _is_place_like(name: str) -> bool:
 
 
 def is_agency(name: str) -> bool:
-    """Whether a name is a news agency's."""
-    return name.casefold() in AGENCIES
+    """Whether a name is a news agency's, with or without where it reports from (`Associated Press in Valencia`)."""
+    return name.casefold() in AGENCIES or name.casefold().partition(" in ")[0] in _LONG_AGENCIES
 
 
 def is_person_name(name: str) -> bool:

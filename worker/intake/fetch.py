@@ -89,6 +89,7 @@ def document_of_answer(source: Source, answer: FetchAnswer, now: datetime) -> Do
         http=Http(
             url=answer.url,
             status=answer.status,
+            answered_at=now,
             etag=answer.header("etag") or None,
             last_modified=answer.header("last-modified") or None,
             robots=answer.header("x-robots-tag") or None,

@@ -136,7 +136,7 @@ def _alone(source: Source, task: PageTask, untrusted: tuple[UntrustedId, ...], n
         content=task.entry.content,
         size_bytes=len(task.entry.content),
         encoding_declared="utf-8",
-        http=Http(url=task.entry.url, status=OK),
+        http=Http(url=task.entry.url, status=OK, answered_at=now),
         untrusted_ids=untrusted,
         warnings=(WARNING,),
     )

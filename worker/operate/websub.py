@@ -85,7 +85,7 @@ def take_content(desk: Desk, token: str, signature: str, media_type: str, body: 
         content=body,
         size_bytes=len(body),
         media_type=media_type.partition(";")[0].strip().lower() or None,
-        http=Http(url=known.topic, status=200),
+        http=Http(url=known.topic, status=200, answered_at=now),
         untrusted_ids=ids.untrusted,
     )
     since = desk.run_id()

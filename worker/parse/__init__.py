@@ -79,7 +79,7 @@ def _only(document: Document, wanted: int | str, content: bytes, depth: int) -> 
 def _with_page(document: Document, entry: FeedEntry, content: bytes, depth: int) -> Article | Refusal:
     """What a feed's entry and the page it links to give together."""
     page = msgspec.structs.replace(document, entry=None)
-    http = Http(url=entry.url, status=200)
+    http = Http(url=entry.url, status=200, answered_at=document.http.answered_at if document.http else None)
     feed = msgspec.structs.replace(page, http=http, origin=entry.url, media_type=None, encoding_declared="utf-8")
     first = parse_document(feed, entry.content, depth)[0]
     return merge(first, parse_document(page, content, depth)[0], content)

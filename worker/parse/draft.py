@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from worker import __version__
-from worker.clean.dates import Dated, in_timezone, plausible, read_date
+from worker.clean.dates import Dated, count_back, in_timezone, plausible, read_date
 from worker.clean.language import choose_language
 from worker.clean.mojibake import repair_mojibake
 from worker.clean.people import Byline, parse_byline
@@ -96,6 +96,9 @@ class Draft:
 
     def _placed(self, dated: Dated, origin: str) -> tuple[Dated, str]:
         """A date as it was read -> in the source's time zone if it names none, if plausible; and where it is from."""
+        answered_at = self.document.http.answered_at if self.document.http else None
+        if dated.ago and answered_at:
+            dated, origin = count_back(dated, answered_at, self.document.timezone), f"{origin}, counted back"
         in_zone = in_timezone(dated, self.document.timezone)
         place = origin if in_zone is dated else f"{origin}, timezone of the source"
         return plausible(in_zone, self.document.received_at), place

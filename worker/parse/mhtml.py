@@ -7,6 +7,7 @@ from email.message import Message
 
 import msgspec
 
+from worker.clean.dates import read_date
 from worker.errors import Rejected
 from worker.model import Article, Document, Http
 from worker.parse.html import parse_html
@@ -30,7 +31,7 @@ def parse_mhtml(content: bytes, document: Document) -> Iterator[Article]:
         document,
         media_type="text/html",
         encoding_declared=said(page.get_content_charset),
-        http=Http(url=url, status=200) if known else document.http,
+        http=Http(url=url, status=200, answered_at=read_date(header(message, "date")).at) if known else document.http,
     )
     yield from parse_html(part_bytes(page), inner)
 

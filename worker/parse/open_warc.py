@@ -16,6 +16,7 @@ from warcio.bufferedreaders import ChunkedDataReader
 from warcio.exceptions import ArchiveLoadFailed
 from warcio.recordloader import ArcWarcRecord
 
+from worker.clean.dates import read_date
 from worker.errors import Rejected
 from worker.model import Document, Http
 from worker.parse.open_compressed import decode_content
@@ -92,6 +93,7 @@ def _part(document: Document, record: ArcWarcRecord, budget: Budget) -> Part | N
         http=Http(
             url=url,
             status=status,
+            answered_at=read_date(record.rec_headers.get_header("WARC-Date")).at,
             robots=_header(headers, "X-Robots-Tag"),
             tdm_reservation=_header(headers, "tdm-reservation"),
             tdm_policy=_header(headers, "tdm-policy"),
