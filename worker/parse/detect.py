@@ -60,6 +60,8 @@ _BY_NAME = {
 _BY_DECLARATION = {
     "text/html": HTML,
     "application/xhtml+xml": HTML,
+    "text/xml": XML,
+    "application/xml": XML,
     "application/json": JSON,
     "text/json": JSON,
     "application/ld+json": JSON,
@@ -259,7 +261,7 @@ def _markup_type(start: str, hint: str | None) -> str:
 
 def _doubtful_markup(start: str, doctype: str | None, root: str | None, hint: str | None) -> str:
     """Markup whose first element is no page's, feed's or sitemap's own."""
-    if start.startswith("<?xml"):
+    if start.startswith("<?xml") or (root == "article" and hint == XML):
         return XML
     if root in _HTML_ELEMENTS or hint == HTML:
         return HTML

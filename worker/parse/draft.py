@@ -130,6 +130,18 @@ class Draft:
             self.warn(f"{name}_unusable")
         return self.set(name, absolute, origin)
 
+    def withdraw(self, origin: str) -> None:
+        """Mark a kill notice: its record is published as event `withdraw`."""
+        self.set("withdrawn", value=True, origin=origin)
+        self.warn("withdrawn")
+
+    def set_embargo(self, moment: str) -> None:
+        """A moment before which the text must not be published -> warning `embargo_until:<ISO 8601, UTC>`."""
+        if moment.strip():
+            # An embargo lies ahead by nature, so no date is too late.
+            at = in_timezone(read_date(moment), self.document.timezone).at
+            self.warn(f"embargo_until:{at:%Y-%m-%dT%H:%M:%SZ}" if at else "embargo_unreadable")
+
     def add_correction(self, text: str | None, origin: str, at: object = None) -> None:
         """Add what was corrected (each once), and when, as found; that there was a correction is a warning too."""
         self.warn("correction")

@@ -13,6 +13,7 @@ from worker.clean.html import html_to_text, looks_like_markup, sanitize
 from worker.clean.people import is_agency
 from worker.clean.text import clean_line
 from worker.clean.urls import absolute_url
+from worker.errors import Rejected
 from worker.model import Article, Media, Rights, Subject
 from worker.parse.draft import Draft
 
@@ -26,6 +27,13 @@ _NAME = re.compile(r"[\w:@-]+")
 
 _ITUNES = "http://www.itunes.com/"
 _MOST_MEDIA = 20
+_WORDPRESS_PARTS = frozenset(
+    [
+        *("attachment", "revision", "nav_menu_item", "custom_css", "customize_changeset", "oembed_cache"),
+        *("user_request", "wp_block", "wp_template", "wp_template_part", "wp_global_styles", "wp_navigation"),
+    ]
+)
+"""Types of WordPress that are no texts of their own (https://developer.wordpress.org/plugins/post-types/)."""
 
 
 def read_entry(entry: Any, feed: Any, draft: Draft) -> Article:
@@ -35,6 +43,7 @@ def read_entry(entry: Any, feed: Any, draft: Draft) -> Article:
     """
     # Without feedparser's aliases, which cost as much as all the rest and answer "updated" with "published".
     entry = dict(entry)
+    _refuse_unpublished(entry)
     draft.set_text("guid", entry.get("id"), "feed")
     _set_url(entry, feed, draft)
     draft.set_text("headline", plain(entry.get("title"), entry.get("title_detail")), "feed")
@@ -49,6 +58,15 @@ def read_entry(entry: Any, feed: Any, draft: Draft) -> Article:
     _set_rights(entry, feed, draft)
     draft.declared_language = entry.get("language") or _language_of_texts(entry) or feed.get("language")
     return draft.finish("feed", "feedparser")
+
+
+def _refuse_unpublished(entry: Any) -> None:
+    """Raises Rejected `no_article` for what a WordPress export holds besides published texts."""
+    status, kind = entry.get("wp_status") or "publish", entry.get("wp_post_type")
+    if kind in _WORDPRESS_PARTS:
+        raise Rejected("no_article", f"WordPress: {kind}, no text")
+    if status != "publish":
+        raise Rejected("no_article", f"WordPress: not published ({str(status)[:40]})")
 
 
 def plain(value: Any, detail: Any) -> str | None:

@@ -21,6 +21,7 @@ from worker.model import Article, Document
 from worker.parse.corrections import read_notice
 from worker.parse.credits import credit_line, split_dateline, split_trailer
 from worker.parse.draft import Draft
+from worker.parse.notices import embargo_of, is_kill
 
 _HEADLINE_CHARACTERS = 300
 """A first line longer than this is a paragraph, not a headline."""
@@ -33,6 +34,7 @@ _WRAPPED_CHARACTERS = 100
 _BYLINE_WITHIN = 4
 """How many paragraphs after the headline are looked at for a byline."""
 
+_EMBARGO_WITHIN_LINES = 5
 _SENTENCE_END = re.compile(r"[.!?…。!?؟।:][\"'”’»)\]]*$")
 
 
@@ -48,30 +50,46 @@ def parse_plain_text(content: bytes, document: Document) -> Iterator[Article]:
 
 def read_text(text: str, draft: Draft) -> Article:
     """Text of an article -> the article; `draft` may hold fields that are known already."""
-    head, body = _paragraphs(clean_text(text))
+    head, body = _paragraphs(_without_embargo(clean_text(text), draft))
     if head and len(head[0]) <= _HEADLINE_CHARACTERS:
         draft.set_text("headline", head.pop(0), "text")
     paragraphs = head + body
     _take_deck(draft, paragraphs, under_headline=bool(head) and bool(body))
     _take_byline(draft, paragraphs)
     _take_endings(draft, paragraphs)
-    _take_dateline(draft, paragraphs)
-    draft.set_text("body_text", "\n\n".join(paragraphs), "text")
-    return draft.finish("plain_text", "rules")
+    return _finish(draft, paragraphs, "plain_text")
 
 
 def read_body(text: str, draft: Draft, parser: str) -> Article:
     """Text below a headline that `draft` holds already -> the article; the headline is not repeated in it."""
-    head, body = _paragraphs(clean_text(text))
+    head, body = _paragraphs(_without_embargo(clean_text(text), draft))
     paragraphs = head + body
     headline = clean_line(draft.fields.get("headline", "")).casefold()
     if len(paragraphs) > 1 and clean_line(paragraphs[0]).casefold() == headline:
         del paragraphs[0]
     _take_byline(draft, paragraphs)
     _take_endings(draft, paragraphs)
+    return _finish(draft, paragraphs, parser)
+
+
+def _finish(draft: Draft, paragraphs: list[str], parser: str) -> Article:
     _take_dateline(draft, paragraphs)
     draft.set_text("body_text", "\n\n".join(paragraphs), "text")
+    if is_kill(draft.fields.get("headline", "")):
+        draft.withdraw("headline")
     return draft.finish(parser, "rules")
+
+
+def _without_embargo(text: str, draft: Draft) -> str:
+    """The text without a line of embargo near its beginning, which becomes a warning."""
+    lines = text.split("\n")
+    for index, line in enumerate(lines[:_EMBARGO_WITHIN_LINES]):
+        moment = embargo_of(line)
+        if moment is not None and len(lines) > 1:
+            draft.warn("embargoed")
+            draft.set_embargo(moment)
+            return "\n".join(lines[:index] + lines[index + 1 :]).strip("\n")
+    return text
 
 
 def _paragraphs(text: str) -> tuple[list[str], list[str]]:

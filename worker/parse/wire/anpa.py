@@ -27,7 +27,7 @@ _HEADER = re.compile(r"([A-Z]{1,2}\d{4})")
 _SLUG = re.compile(r"(?P<slug>[\w'&. -]{1,80}),(?: ?\w{1,12},)? ?\d{1,5}|\*?\d{3,5}")
 _EDITORS_NOTE = re.compile(r"(?:Eds?|Editors?|Editor's note|With|Adds|Updates)\b[^.]{0,20}:", re.IGNORECASE)
 _BYLINE = re.compile(r"By (?=[A-Z])")
-_NOTE_KILL = re.compile(r"\b(?:KILL|WITHDRAWAL|ELIMINATE)\b")
+_HOLD = re.compile(r"\b(?:HOLD FOR RELEASE|EMBARGO(?:ED)?)\b", re.IGNORECASE)
 _ALERT_CHARACTERS = 250
 """An alert is one sentence; it is its own headline."""
 
@@ -81,8 +81,10 @@ def _set_head(lines: list[str], draft: Draft) -> None:
                 draft.add_correction(line, _ORIGIN)
         else:
             draft.set_text("headline", line, _ORIGIN)
-        if _NOTE_KILL.search(line):
-            facts.withdraw(draft, _ORIGIN)
+        if _HOLD.search(line):
+            draft.warn("embargoed")
+        if facts.is_kill(line):
+            draft.withdraw(_ORIGIN)
 
 
 def _set_alert(paragraphs: list[str], draft: Draft) -> None:

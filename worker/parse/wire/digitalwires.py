@@ -48,7 +48,7 @@ def read_entry(node: dict[str, Any], draft: Draft, member: Member) -> Article:
 
 def _set_management(node: dict[str, Any], draft: Draft) -> None:
     facts.set_status(draft, _string(node.get("pubstatus")), _ORIGIN)
-    facts.set_embargo(draft, _string(node.get("embargoed")))
+    draft.set_embargo(_string(node.get("embargoed")))
     facts.set_urgency(draft, node.get("urgency"), _ORIGIN)
     if "correction" in _string(node.get("signal")):
         draft.warn("correction")

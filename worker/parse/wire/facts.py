@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
-from worker.clean.dates import parse_date
 from worker.clean.people import BYLINE_PREFIX, parse_byline
 from worker.clean.text import clean_line
 from worker.errors import Rejected
@@ -29,6 +27,10 @@ _CORRECTION_HEADLINE = re.compile(
     r"\W?(?:CORRECTION|CORRECTED|CORRECTS|CORRECTIVE|CORRECTIF|CORRECCIÓN|CORREÇÃO|CORREZIONE|RECTIFICATIF|"
     r"RECTIFICACIÓN|BERICHTIGUNG|KORREKTUR|RETTELSE|RÄTTELSE)\b"
 )
+_KILL_NOTE = re.compile(
+    r"\b(?:KILL|WITHDRAWAL|WITHDRAWN|RETRACTION|ELIMINATE|ZURÜCKGEZOGEN|ZURÜCKZIEHUNG|ANNULATION|ANNULÉE?|ANULACIÓN|"
+    r"ANULADO|RITIRATO|INTREKKING)\b"
+)
 _CORRECTION_NOTE = re.compile(
     r"\b(?:correct(?:s|ed|ion)|corrige|rectifie|korrigiert|berichtigt|berichtigung|corrección|rectificación|corregge|"
     r"correzione)\b",
@@ -41,33 +43,23 @@ _MEDIA_TYPES = frozenset(
     ["picture", "photo", "image", "video", "audio", "graphic", "animated", "animation", "icon", "still"]
 )
 _BYLINE_CHARACTERS = 100
-_NO_LIMIT = datetime(9000, 1, 1, tzinfo=UTC)
 _SHORTEST_CODE = 8
 
 
 def set_status(draft: Draft, status: str, origin: str) -> None:
     """What a publishing status asks for: `withdrawn` (also a warning), `withheld`, `embargoed`."""
-    word = unqualified(status).casefold()
+    word = unqualified(status).rpartition("/")[2].casefold()
     if word in _WITHDRAWN:
-        withdraw(draft, origin)
+        draft.withdraw(origin)
     elif word in _WITHHELD:
         draft.warn("withheld")
     elif word == "embargoed":
         draft.warn("embargoed")
 
 
-def withdraw(draft: Draft, origin: str) -> None:
-    """Mark a kill notice: its record is published as event `withdraw`."""
-    draft.set("withdrawn", value=True, origin=origin)
-    draft.warn("withdrawn")
-
-
-def set_embargo(draft: Draft, moment: str) -> None:
-    """A moment before which the text must not be published -> warning `embargo_until:<ISO 8601, UTC>`."""
-    if moment.strip():
-        # An embargo lies ahead by nature, so no date is too late.
-        at = parse_date(moment, _NO_LIMIT, draft.document.timezone).at
-        draft.warn(f"embargo_until:{at:%Y-%m-%dT%H:%M:%SZ}" if at else "embargo_unreadable")
+def is_kill(note: str) -> bool:
+    """Whether a marker or a note to editors takes the text back."""
+    return _KILL_NOTE.search(note) is not None
 
 
 def is_correction(note: str, role: str = "") -> bool:
@@ -188,6 +180,6 @@ def _keep_people(draft: Draft) -> None:
 def _note_headline(draft: Draft) -> None:
     headline = draft.fields.get("headline") or ""
     if _KILL_HEADLINE.match(headline):
-        withdraw(draft, "headline")
+        draft.withdraw("headline")
     if _CORRECTION_HEADLINE.match(headline):
         draft.warn("correction")

@@ -31,7 +31,7 @@ _WRAPPED_CHARACTERS = 55
 _MARKER = re.compile(
     r"(?:\d(?:ST|ND|RD|TH) )?(?:NEW )?(?:LEAD|NET|TAKE|UPDATE|REFILE|REPETITION|CORRECTION|CORRECTED|KILL|"
     r"URGENT|ALERT|FLASH|EMBARGO|EILMELDUNG|BERICHTIGUNG|ZUSAMMENFASSUNG|ROUNDUP|EXTRA|WRAP|"
-    r"KORR|WDH|ADVISORY)\b[\w .:/()-]*",
+    r"KORR|WDH|ADVISORY|WITHDRAWAL|WITHDRAWN|ZURÜCKGEZOGEN|ANNULATION|ANNULÉE?|ANULADO|SPERRFRIST)\b[\w .:/()-]*",
 )
 _MARKER_WORDS = 3
 """A longer marker says what was done."""
@@ -92,11 +92,11 @@ def _set_head(lines: list[str], draft: Draft) -> None:
 
 
 def _note_marker(line: str, draft: Draft) -> None:
-    if re.search(r"\bKILL\b", line):
-        facts.withdraw(draft, _ORIGIN)
+    if facts.is_kill(line):
+        draft.withdraw(_ORIGIN)
     if re.search(r"CORRECT|BERICHTIGUNG|\bKORR\b", line):
         draft.add_correction(line.strip("()") if len(line.split()) > _MARKER_WORDS else None, _ORIGIN)
-    if "EMBARGO" in line:
+    if "EMBARGO" in line or "SPERRFRIST" in line:
         draft.warn("embargoed")
 
 

@@ -165,7 +165,7 @@ def _set_management(item: Element, draft: Draft) -> None:
     facts.set_status(draft, attribute(status, "FormalName") or text_of(status), _ORIGIN)
     for change in children(management, "StatusWillChange"):
         if "embargo" in attribute(status, "FormalName").casefold():
-            facts.set_embargo(draft, text_at(change, "DateAndTime"))
+            draft.set_embargo(text_at(change, "DateAndTime"))
     for instruction in children(management, "Instruction"):
         word = attribute(instruction, "FormalName").casefold()
         if word.startswith("correct") or word == "rectify":

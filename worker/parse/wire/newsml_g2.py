@@ -79,15 +79,17 @@ def _set_item_meta(meta: Element | None, draft: Draft) -> None:
     draft.set_text("provider", _name(child(meta, "provider")), _ORIGIN)
     status = child(meta, "pubStatus")
     facts.set_status(draft, attribute(status, "qcode", "uri", "literal") or text_of(status), _ORIGIN)
-    facts.set_embargo(draft, text_at(meta, "embargoed"))
+    draft.set_embargo(text_at(meta, "embargoed"))
     _set_corrections(meta, draft)
 
 
 def _set_corrections(meta: Element | None, draft: Draft) -> None:
     """What a signal of a correction or a note to editors says was corrected."""
-    codes = (attribute(signal, "qcode", "uri", "literal").replace("/", ":") for signal in children(meta, "signal"))
-    if any(facts.unqualified(code).casefold().startswith("correct") for code in codes):
-        draft.warn("correction")
+    for signal in children(meta, "signal"):
+        code = attribute(signal, "qcode", "uri", "literal").replace("/", ":")
+        facts.set_status(draft, code, _ORIGIN)
+        if facts.unqualified(code).casefold().startswith("correct"):
+            draft.warn("correction")
     for note in children(meta, "edNote"):
         if facts.is_correction(text_of(note), attribute(note, "role")):
             draft.add_correction(text_of(note), _ORIGIN)

@@ -76,7 +76,13 @@ def _set_identity(node: dict[str, Any], draft: Draft) -> None:
             draft.set_link("url", _string(node.get(name)), _ORIGIN)
     draft.declared_language = _string(node.get("language")) or None
     facts.set_status(draft, _string(node.get("pubstatus")), _ORIGIN)
-    facts.set_embargo(draft, _string(node.get("embargoed")))
+    types = node.get("editorialtypes")
+    # AP's own word for what a transmission does to the story.
+    for kind in types if isinstance(types, list) else ():
+        facts.set_status(draft, _string(kind), _ORIGIN)
+        if _string(kind).casefold().startswith("correct"):
+            draft.warn("correction")
+    draft.set_embargo(_string(node.get("embargoed")))
     facts.set_urgency(draft, node.get("urgency") or node.get("editorialpriority"), _ORIGIN)
     _set_corrections(node, draft)
 

@@ -107,12 +107,14 @@ def _set_docdata(root: Element, draft: Draft) -> None:
     for correction in descendants(docdata, "correction"):
         draft.add_correction(attribute(correction, "info"), _ORIGIN)
     message = attribute(descendant(docdata, "ed-msg"), "info")
+    if facts.is_kill(message.upper()):
+        draft.withdraw(_ORIGIN)
     if facts.is_correction(message):
         draft.add_correction(message, _ORIGIN)
     status = attribute(docdata, "management-status")
     facts.set_status(draft, status, _ORIGIN)
     if status.casefold() == "embargoed":
-        facts.set_embargo(draft, attribute(descendant(docdata, "date.release"), "norm"))
+        draft.set_embargo(attribute(descendant(docdata, "date.release"), "norm"))
     rights, owner = descendant(docdata, "doc.copyright"), descendant(docdata, "doc.rights")
     facts.set_rights(
         draft,

@@ -79,6 +79,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "sections": ("section", "category", "categories", "desk"),
     "keywords": ("keywords", "keyword", "tags", "tag", "slug", "slugproper", "slugline"),
     "embargo": ("embargo", "embargotime", "embargodate", "embargoed"),
+    "status": ("status", "pubstatus", "publishstatus", "publicationstatus", "newsstatus"),
     "copyright": ("copyright", "copyrightnotice", "rights"),
 }
 # Elements that are named by an attribute: <field name="headline">.
@@ -117,6 +118,7 @@ def read_article(element: Element, draft: Draft, member: Member) -> Article:
     _set_dates(fields, draft)
     draft.declared_language = _language(fields, element)
     facts.set_urgency(draft, _first(fields, "urgency"), _ORIGIN)
+    facts.set_status(draft, _first(fields, "status"), _ORIGIN)
     for name in ("sections", "keywords"):
         draft.set_terms(name, _terms(fields.get(name, [])), _ORIGIN)
     facts.set_rights(draft, "", _first(fields, "copyright"), "", _ORIGIN)
@@ -177,7 +179,7 @@ def _set_dates(fields: dict[str, list[Element]], draft: Draft) -> None:
         draft.set_updated(text_of(element), _ORIGIN)
     embargo = _first(fields, "embargo")
     if embargo and not _NO_MOMENT.match(embargo) and any(character.isdigit() for character in embargo):
-        facts.set_embargo(draft, embargo)
+        draft.set_embargo(embargo)
 
 
 def _language(fields: dict[str, list[Element]], element: Element) -> str | None:
