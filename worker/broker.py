@@ -5,6 +5,7 @@ Bells may be lost, so nothing here takes pains to keep one: it only sees to it t
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from kombu.transport import redis as redis_transport
@@ -23,6 +24,10 @@ def broker_of(settings: Settings) -> tuple[str, dict[str, Any]]:
     url, options = (broker_url(url), broker_options(url)) if url.startswith(SCHEMES) else (url, {})
     if url.startswith(("redis", "sentinel")):
         options |= _redis_options(settings)
+    elif url.startswith("amqp"):
+        # Without these, beat and the watchdog would wait for ever for an answer that was lost on the way.
+        seconds = math.ceil(settings.state.socket_timeout_seconds)
+        options |= {"read_timeout": seconds, "write_timeout": seconds, "connect_timeout": min(5, seconds)}
     return url, options
 
 

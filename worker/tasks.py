@@ -37,6 +37,7 @@ from worker.limits import limit_memory
 from worker.logs import configure_logging
 from worker.model import LANES, Lane
 from worker.operate.dead import bury_message
+from worker.state.process import be_killed_with_parent
 from worker.state.pulses import EVERY_SECONDS, Pulses
 
 CONTROL = "control"
@@ -112,6 +113,8 @@ def make_app(settings: Settings) -> Celery:
         worker_consumer="worker.tasks:KeepingConsumer",
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_max_retries=None,
+        # Asked of RabbitMQ only: a connection that has silently ended is noticed within two of these.
+        broker_heartbeat=30,
         broker_connection_retry_on_startup=True,
         broker_transport_options=transport,
         beat_schedule={
@@ -149,7 +152,12 @@ def queue_depth(name: str) -> int:
         with app.pool.acquire(block=True) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=ANSWER_SECONDS)
             channel = connection.default_channel
-            declared = app.amqp.queues[name].bind(channel).queue_declare(passive=False)
+            try:
+                declared = app.amqp.queues[name].bind(channel).queue_declare(passive=False)
+            except OSError:
+                # An answer that comes late must not be taken for that to the next question.
+                connection.collect()
+                raise
             return int(declared.message_count)
     except OperationalError as error:
         raise OSError(str(error)) from error
@@ -171,6 +179,7 @@ def _load_before_forking(instance: Any, **_: object) -> None:
 @worker_process_init.connect
 def _prepare_pool_process(**_: object) -> None:
     desk.cache_clear()
+    be_killed_with_parent()
     limit_memory(settings.limits.parse_memory_bytes)
 
 

@@ -43,6 +43,8 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="as in the test suite")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a measure of the scenario")
     parser.add_argument("--server", choices=("valkey", "redis"), help="valkey by default, embedded where it can be")
+    parser.add_argument("--broker", choices=("rabbitmq",), help="carry the bells by another server than the state's")
+    parser.add_argument("--strict", action="store_true", help="fail also where a recovery took longer than its goal")
     parser.add_argument("--directory", type=Path, help="keep what the runs leave there, to look into it")
     options = parser.parse_args()
     # Told to stop, a scenario still ends its processes and takes its mounts away.
@@ -55,15 +57,17 @@ def main() -> int:
     }
     if options.server == "redis":
         measures["server"] = options.server
+    if options.broker:
+        measures["broker"] = options.broker
     names, passed = options.names or list(SCENARIOS), True
-    lacks = {name: missing(SCENARIOS[name].needs_on(options.server or "valkey")) for name in names}
+    lacks = {name: missing(SCENARIOS[name].needs_on(options.server or "valkey", options.broker)) for name in names}
     for name in names:
         if lacks[name]:
             print(f"{name} is left out: it needs {', '.join(lacks[name])}", file=sys.stderr)
     able = [name for name in names if not lacks[name]]
     for report in reports(able, options.runs, measures, short=options.short, directory=options.directory):
-        print(json.dumps(asdict(report) | {"passed": report.passed}), flush=True)
-        passed &= report.passed
+        print(json.dumps(asdict(report) | {"passed": report.passed, "missed": report.missed}), flush=True)
+        passed &= report.passed and not (options.strict and report.missed)
     return 0 if passed else 1
 
 

@@ -23,6 +23,10 @@ class Flags:
         """Switch a misbehaviour on."""
         (self._directory / name).write_text(str(value))
 
+    def is_up(self, name: str) -> bool:
+        """True where a flag is there, raised by us or by a process that tells us something."""
+        return (self._directory / name).exists()
+
     def lower_flag(self, name: str) -> None:
         """Switch it off again."""
         (self._directory / name).unlink(missing_ok=True)

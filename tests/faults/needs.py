@@ -8,10 +8,13 @@ import sys
 from collections.abc import Callable
 
 from tests.faults.servers import binary_of
+from tests.rabbit import SERVER as RABBITMQ
 
 NEEDS: dict[str, tuple[Callable[[], object], str]] = {
     "root": (lambda: hasattr(os, "geteuid") and os.geteuid() == 0, "run as root: it mounts or makes namespaces"),
     "embedded": (lambda: False, "leave --server out: this is about the embedded server"),
+    "state broker": (lambda: False, "leave --broker out: bells are not what it is about"),
+    "rabbitmq": (lambda: RABBITMQ.exists() and shutil.which("epmd"), "apt-get install rabbitmq-server"),
     "redis": (lambda: binary_of("redis"), "apt-get install redis-server"),
     "linux": (lambda: sys.platform == "linux" and sys.maxsize > 2**32, "run on 64-bit Linux"),
     "cc": (lambda: shutil.which("cc"), "apt-get install gcc libc6-dev"),

@@ -10,7 +10,9 @@ from typing import Any
 class Report:
     """`lost`, `twice` and `unexpected` must be 0, `balanced` True, `buried` the number of poison documents.
 
-    `notes` are further figures of the scenario; `failures` are expectations of its own that did not hold.
+    `notes` are further figures of the scenario; `failures` are expectations of its own that did not hold. `goals` are
+    times of recovery: name -> (seconds measured, seconds wanted). How fast a machine is breaks no promise, so they
+    count with `--strict` only.
     """
 
     fault: str
@@ -26,6 +28,7 @@ class Report:
     expected_buried: int = 0
     events: dict[str, int] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+    goals: dict[str, tuple[float, float]] = field(default_factory=dict)
     failures: tuple[str, ...] = ()
 
     @property
@@ -33,3 +36,8 @@ class Report:
         """True where the promise held."""
         clean = self.lost == self.twice == self.unexpected == 0 and self.buried == self.expected_buried
         return clean and self.balanced and not self.failures
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """Goals that were not reached."""
+        return tuple(name for name, (seconds, wanted) in self.goals.items() if seconds > wanted)

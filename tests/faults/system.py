@@ -20,6 +20,7 @@ import psutil
 from tests.faults.articles import DOCUMENTS_PER_FILE, SOURCE, article, expected_ids, write_file
 from tests.faults.report import Report
 from tests.faults.servers import StateServer, state_server
+from tests.rabbit import running_rabbitmq
 
 SETTINGS: dict[str, dict[str, object]] = {
     "batches": {"documents": 25},
@@ -31,6 +32,10 @@ SETTINGS: dict[str, dict[str, object]] = {
 """Short times, so that recovery is seen soon; every scenario may set others."""
 WORKERS = ("pull", "parse", "beat", "store")
 LOOK_SECONDS = 0.3
+PATIENT_SECONDS = 300.0
+"""How long anything is waited for. Only what never comes fails a scenario; how soon it came is a figure."""
+WORK_SECONDS = 0.02
+"""For `parse_slow`: the work of some hundred articles is not over before a fault can strike."""
 
 
 class System:
@@ -135,6 +140,17 @@ class System:
                 return role
             time.sleep(0.05)
 
+    def child(self, role: str) -> psutil.Process:
+        """The living child of this role, waited for."""
+        while (found := self.children().get(role)) is None:
+            time.sleep(LOOK_SECONDS)
+        return found
+
+    def wait_busy(self, before: int) -> bool:
+        """Wait until more than `before` rows are stored; True where more is still on its way."""
+        wait_for(lambda: self.stored() > before)
+        return self.stored() < self.fed
+
     def kill_server(self) -> None:
         """SIGKILL the state server, embedded or not, and have it come back."""
         if self.server is None:
@@ -178,6 +194,11 @@ class System:
         """(id, version) of every stored row."""
         return [(str(row[0]), int(row[1])) for row in self._select("id, version")]
 
+    def holds(self, record_id: str) -> bool:
+        """True where a record is in the store."""
+        found = self._select(f"max(id = '{record_id}')")
+        return bool(found and found[0][0])
+
     def _select(self, what: str) -> list[tuple[Any, ...]]:
         if not self.store.exists():
             return []
@@ -204,7 +225,7 @@ class System:
         `wanted` among them replaces the ids that are expected in the store.
         """
         wanted = more.pop("wanted", None) or expected_ids(self.fed)
-        recovered = self.wait_settled(len(wanted), limit_seconds or 120 + len(wanted) / 50)
+        recovered = self.wait_settled(len(wanted), limit_seconds or PATIENT_SECONDS + len(wanted) / 20)
         reconciled = self.command("reconcile", "--json")
         status, rows = self.status(), self.rows()
         got = {record_id for record_id, _ in rows}
@@ -224,9 +245,27 @@ class System:
         )
 
 
+def with_broker(options: Mapping[str, Any], url: str) -> dict[str, Any]:
+    """Options for a System whose bells are carried by this broker."""
+    settings = {section: dict(values) for section, values in (options.get("settings") or {}).items()}
+    settings.setdefault("state", {})["broker_url"] = url
+    return {**options, "settings": settings}
+
+
 @contextmanager
-def system_on(server: str, directory: Path, **options: Any) -> Iterator[System]:
-    """A running system on the embedded server (`valkey`), or on one of the suite's own (`redis`, `valkey-server`)."""
+def system_on(server: str, directory: Path, *, broker: str = "", **options: Any) -> Iterator[System]:
+    """A running system on the embedded server (`valkey`), or on one of the suite's own (`redis`, `valkey-server`).
+
+    `broker` `rabbitmq`: a node of the suite's own carries the bells.
+    """
+    if broker:
+        (directory / "broker").mkdir(parents=True)
+        with (
+            running_rabbitmq(directory / "broker") as url,
+            system_on(server, directory, **with_broker(options, url)) as system,
+        ):
+            yield system
+        return
     if server == "valkey":
         with System(directory / "run", **options) as system:
             yield system
@@ -237,8 +276,8 @@ def system_on(server: str, directory: Path, **options: Any) -> Iterator[System]:
         yield system
 
 
-def wait_for(condition: Callable[[], object], limit_seconds: float) -> float:
-    """Seconds until the condition held, or until the limit."""
+def wait_for(condition: Callable[[], object], limit_seconds: float = PATIENT_SECONDS) -> float:
+    """Seconds until the condition held, or until the limit (then what was waited for is missing in the report)."""
     started = time.monotonic()
     while time.monotonic() - started < limit_seconds and not condition():
         time.sleep(LOOK_SECONDS)

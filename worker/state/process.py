@@ -31,3 +31,9 @@ def die_with_parent() -> _PopenOptions:
             os._exit(1)
 
     return {"preexec_fn": set_death_signal}
+
+
+def be_killed_with_parent() -> None:
+    """SIGKILL for this (forked) process when its parent ends: also where it is in C code that never returns."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

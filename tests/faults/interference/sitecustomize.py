@@ -6,6 +6,9 @@ The environment variable FAULT_FLAGS names a directory. A file in it switches a 
     sink_down         the store refuses everything
     sink_slow         every write takes as many seconds as the file says
     kill_writer       the writer is killed between its commit and its acknowledgement, with the probability in the file
+    parse_slow        every document takes so many seconds more, without computing
+    parse_hold        a document that is begun is not done before the flag goes; `held` tells that there is one
+    parse_stuck       the next document ends in C code that never returns; `stuck` tells that there is one
 
 Documents that hold one of these words misbehave when they are parsed:
 
@@ -17,6 +20,7 @@ Documents that hold one of these words misbehave when they are parsed:
 import ctypes
 import importlib.abc
 import importlib.machinery
+import itertools
 import os
 import random
 import re
@@ -83,6 +87,13 @@ def poison_parser(module: ModuleType) -> None:
     parse = module.parse_document
 
     def poisoned(document: Any, content: bytes) -> Any:
+        time.sleep(flag("parse_slow") or 0)
+        while flag("parse_hold") is not None:
+            (FLAGS / "held").touch()
+            time.sleep(0.05)
+        if flag("parse_stuck") is not None:
+            (FLAGS / "parse_stuck").rename(FLAGS / "stuck")
+            sum(itertools.repeat(0))
         if b"CRASH-THE-PARSER" in content:
             ctypes.string_at(0)
         if b"HANG-THE-PARSER" in content:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from tests.faults.flags import Flags
+from tests.faults.pace import Pace
 from tests.faults.report import Report
-from tests.faults.servers import StateServer
-from tests.faults.system import System, system_on
+from tests.faults.servers import state_server
+from tests.faults.system import WORK_SECONDS, System, system_on
+
+GOAL_SECONDS = 10.0
+"""How soon new articles should be stored after a killed server was started again."""
 
 
 def kill_workers(
@@ -18,21 +23,26 @@ def kill_workers(
     server_kills: int = 0,
     seconds_between: float = 1.0,
     server: str = "valkey",
+    broker: str = "",
 ) -> Report:
     """F1: process groups of pull, parse, beat and store are killed at random, and the server too if asked."""
-    with system_on(server, directory) as system:
+    with system_on(server, directory, broker=broker) as system:
         plan = ["worker"] * kills + ["server"] * server_kills
         system.random.shuffle(plan)
         started = time.monotonic()
+        at_work = 0
         for step, kind in enumerate(plan):
             system.feed(documents * (step + 1) // len(plan) - system.fed)
+            # At any moment, also of those that have just been started: kills wait for nothing.
             time.sleep(system.random.uniform(0.3, 1.7) * seconds_between)
+            at_work += system.stored() < system.fed
             if kind == "server":
                 system.kill_server()
             else:
                 system.kill_one()
         under_fire = time.monotonic() - started
-        return system.report("F1", faults=len(plan), under_fire=under_fire, notes={"server": server})
+        notes = {"server": server, "broker": broker, "kills_while_at_work": at_work}
+        return system.report("F1", faults=len(plan), under_fire=under_fire, notes=notes)
 
 
 def kill_server(
@@ -42,29 +52,16 @@ def kill_server(
 
     With `fsync` everysec nothing waits for the disk: what a killed process had written, the page cache still has.
     """
-    state = StateServer(directory / "server", server, {"appendfsync": fsync})
-    state.start()
-    try:
-        durability = {"state": {"durability": "always" if fsync == "always" else "none"}}
-        with System(directory / "run", url=state.url, settings=durability) as system:
-            started = time.monotonic()
-            slowest = 0.0
-            for step in range(kills):
-                system.feed(documents * (step + 1) // kills - system.fed)
-                time.sleep(system.random.uniform(0.5, 2.5))
-                before = system.stored()
-                state.kill()
-                state.start()
-                back = time.monotonic()
-                while system.stored() <= before and system.stored() < system.fed and time.monotonic() - back < 60:
-                    time.sleep(0.1)
-                slowest = max(slowest, time.monotonic() - back)
-            under_fire = time.monotonic() - started
-            return system.report(
-                "F3",
-                faults=kills,
-                under_fire=under_fire,
-                notes={"fsync": fsync, "server": server, "slowest_seconds_to_work_again": round(slowest, 1)},
-            )
-    finally:
-        state.stop()
+    flags = Flags(directory / "flags")
+    flags.raise_flag("parse_slow", WORK_SECONDS)
+    durability = {"state": {"durability": "always" if fsync == "always" else "none"}}
+    with (
+        state_server(directory, server, {"appendfsync": fsync}) as state,
+        System(directory / "run", url=state.url, settings=durability, environment=flags.environment) as system,
+    ):
+        pace = Pace(system, documents, kills, GOAL_SECONDS)
+        for _ in pace.steps():
+            state.kill()
+            state.start()
+            pace.wait_working()
+        return pace.report("F3", fsync=fsync, server=server)

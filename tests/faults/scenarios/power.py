@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.faults.report import Report
 from tests.faults.servers import state_server
-from tests.faults.system import System, wait_for
+from tests.faults.system import System
 
 MOST_BYTES = 400_000
 
@@ -30,7 +30,7 @@ def lose_power(directory: Path, *, documents: int, losses: int, server: str = "v
             before = system.stored()
             system.feed(documents * (step + 1) // losses - system.fed)
             # There must be something to lose.
-            _wait_for_more_than(system, before)
+            system.wait_busy(before)
             time.sleep(system.random.uniform(0.0, 2.0))
             state.kill()
             lost_bytes.append(_cut(state.directory, system.random.randint(1, MOST_BYTES)))
@@ -50,7 +50,3 @@ def _cut(directory: Path, most_bytes: int) -> int:
     cut = min(most_bytes, size // 2)
     os.truncate(file, size - cut)
     return cut
-
-
-def _wait_for_more_than(system: System, rows: int) -> None:
-    wait_for(lambda: system.stored() > rows, 60)

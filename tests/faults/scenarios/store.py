@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.faults.flags import Flags
 from tests.faults.report import Report
-from tests.faults.system import system_on, wait_for
+from tests.faults.system import PATIENT_SECONDS, System, system_on, wait_for
 
 HIGH_WATER_RECORDS = 1_000
 IN_FLIGHT_DOCUMENTS = 1_000
@@ -28,15 +28,20 @@ def trouble_sink(
         started = time.monotonic()
         flags.raise_flag("sink_slow", slow_seconds)
         system.feed(documents)
-        wait_for(lambda: system.stored() > 0, 60)
+        wait_for(system.stored)
         flags.raise_flag("sink_down")
-        highest, paused = 0, False
-        ends = time.monotonic() + down_seconds
-        while time.monotonic() < ends:
+        highest = 0
+
+        def look() -> bool:
+            """Whether pulling pauses."""
+            nonlocal highest
             status = system.status()
-            highest = max(highest, status["storage_queue"]["records"])
-            paused |= bool(status["paused"])
-            time.sleep(0.5)
+            highest = max(highest, status.get("storage_queue", {}).get("records", 0))
+            return bool(status.get("paused"))
+
+        # However long the queue takes to fill, pulling pauses at the mark; and then it stays below its bound.
+        paused = wait_for(look) < PATIENT_SECONDS
+        wait_for(lambda: look() and False, down_seconds)
         flags.lower_flag("sink_down")
         flags.lower_flag("sink_slow")
         failures = [] if paused else ["pulling did not pause"]
@@ -50,28 +55,36 @@ def trouble_sink(
         )
 
 
-def kill_writer(
-    directory: Path, *, documents: int, probability: float, kills: int, limit_seconds: float, server: str = "valkey"
-) -> Report:
-    """F12: the writer dies between commit and acknowledgement, so many times within the limit."""
+def kill_writer(directory: Path, *, documents: int, probability: float, kills: int, server: str = "valkey") -> Report:
+    """F12: the writer dies between commit and acknowledgement, so many times; each time another one goes on."""
     flags = Flags(directory / "flags")
     settings = {"store": {"batch_records": 50, "claim_idle_seconds": 2}}
     with system_on(server, directory, settings=settings, environment=flags.environment) as system:
         started = time.monotonic()
         flags.raise_flag("kill_writer", probability)
-        writers: set[int] = set()
-        while len(writers) <= kills and time.monotonic() - started < limit_seconds:
-            # One more batch for each writer: there is always something to commit.
-            system.feed(min(documents - system.fed, documents // (4 * kills)))
-            writer = system.children().get("store")
-            writers |= {writer.pid} if writer else set()
-            time.sleep(0.2)
+        killed = 0
+        for _ in range(kills):
+            if not _await_another_writer(system, documents // (4 * kills)):
+                break
+            killed += 1
         flags.lower_flag("kill_writer")
-        system.feed(documents - system.fed)
-        killed = len(writers) - 1
+        system.feed(max(0, documents - system.fed))
         return system.report(
             "F12",
             faults=killed,
             under_fire=time.monotonic() - started,
             failures=() if killed >= kills else (f"the writer was killed {killed} times only",),
         )
+
+
+def _await_another_writer(system: System, more: int) -> bool:
+    """True when another writer is there; until then there is always something to commit."""
+    before = system.child("store").pid
+
+    def replaced() -> bool:
+        if system.stored() >= system.fed:
+            system.feed(more)
+        now = system.children().get("store")
+        return now is not None and now.pid != before
+
+    return wait_for(replaced) < PATIENT_SECONDS

@@ -7,14 +7,15 @@ import tarfile
 import time
 from pathlib import Path
 
-from tests.faults.articles import expected_ids
+from tests.faults.articles import DOCUMENTS_PER_FILE, expected_ids
+from tests.faults.flags import Flags
+from tests.faults.lone import LoneWorker
 from tests.faults.report import Report
 from tests.faults.system import WORKERS, System, wait_for
 
 OLD_STATES = Path(__file__).parent.parent.parent / "data" / "old_state"
 OLD_ARTICLES = 41
 """As `tests/data/old_state/make.py` says: stored, in the storage queue, parsed, received, and held by a dead worker."""
-SETTLES_WITHIN_SECONDS = 90.0
 STOP_SECONDS = 30.0
 """Whoever stops us (docker, systemd, Kubernetes) waits so long."""
 
@@ -25,37 +26,50 @@ def upgrade(directory: Path, *, documents: int, rounds: int) -> Report:
     old_states = sorted(OLD_STATES.glob("*.tar.xz"))
     settled = {}
     for archive in old_states:
-        system = System(directory / archive.name.partition(".")[0])
+        flags = Flags(directory / "flags")
+        system = System(directory / archive.name.partition(".")[0], environment=flags.environment)
         with tarfile.open(archive) as packed:
             packed.extractall(system.data, filter="data")
         system.fed = OLD_ARTICLES
         with system:
-            old = system.report("F13", faults=1, under_fire=0, limit_seconds=SETTLES_WITHIN_SECONDS)
+            old = system.report("F13", faults=1, under_fire=0)
             settled[archive.name] = old.seconds_to_recover
             if not old.passed:
                 failures.append(f"{archive.name}: {old}")
                 continue
             if archive is old_states[-1]:
-                return _roll(system, documents, rounds, settled, failures)
+                return _roll(system, flags, documents, rounds, settled, failures)
     raise FileNotFoundError(f"no old state settled below {OLD_STATES}: {failures}")
 
 
-def _roll(system: System, documents: int, rounds: int, settled: dict[str, float], failures: list[str]) -> Report:
-    """On top of the old state: SIGTERM to one group after another, each is back before the next one goes."""
+def _roll(
+    system: System, flags: Flags, documents: int, rounds: int, settled: dict[str, float], failures: list[str]
+) -> Report:
+    """On top of the old state: SIGTERM to one group after another, each is back before the next one goes.
+
+    At last to the parsers while one of them is in C code that never returns.
+    """
     started = time.monotonic()
     slowest = 0.0
     steps = [role for _ in range(rounds) for role in WORKERS]
     for step, role in enumerate(steps, 1):
         system.feed(max(0, OLD_ARTICLES + documents * step // len(steps) - system.fed))
         slowest = max(slowest, _replace(system, role))
-    if slowest >= STOP_SECONDS:
+    slowest_stuck = _replace_stuck(system, flags)
+    alone = _stop_alone(system, failures) if rounds > 1 else 0.0
+    if max(slowest, slowest_stuck, alone) >= STOP_SECONDS:
         failures.append(f"a process did not end within {STOP_SECONDS:g} s")
     return system.report(
         "F13",
-        faults=len(settled) + len(steps),
+        faults=len(settled) + len(steps) + 1,
         under_fire=time.monotonic() - started,
         wanted=expected_ids(system.fed),
-        notes={"seconds_until_old_state_settled": settled, "slowest_seconds_to_end": round(slowest, 1)},
+        notes={
+            "seconds_until_old_state_settled": settled,
+            "slowest_seconds_to_end": round(slowest, 1),
+            "seconds_to_end_when_stuck": round(slowest_stuck, 1),
+            "seconds_to_end_when_stuck_without_supervisor": round(alone, 1),
+        },
         failures=tuple(failures),
     )
 
@@ -63,10 +77,34 @@ def _roll(system: System, documents: int, rounds: int, settled: dict[str, float]
 def _replace(system: System, role: str) -> float:
     """SIGTERM to a group while articles flow, and wait for its successor; seconds until it had ended."""
     before = system.stored()
-    wait_for(lambda: system.stored() > before or before >= system.fed, STOP_SECONDS)
-    wait_for(lambda: role in system.children(), STOP_SECONDS)
-    old = system.children()[role]
+    wait_for(lambda: system.stored() > before or before >= system.fed)
+    return _end(system, role)
+
+
+def _replace_stuck(system: System, flags: Flags) -> float:
+    """As `_replace`, of the parsers, one of which never returns from a document."""
+    flags.raise_flag("parse_stuck")
+    system.feed(DOCUMENTS_PER_FILE)
+    wait_for(lambda: flags.is_up("stuck"))
+    return _end(system, "parse")
+
+
+def _stop_alone(system: System, failures: list[str]) -> float:
+    """The same to a worker that no supervisor kills: it must end by itself, and leave nothing behind."""
+    worker = LoneWorker(system, system.directory)
+    worker.flags.raise_flag("parse_stuck")
+    with worker.running():
+        if not worker.feed_until("stuck", DOCUMENTS_PER_FILE):
+            failures.append("the lone worker took no batch")
+        seconds, left = worker.terminate()
+        if left:
+            failures.append(f"the lone worker left {left} processes behind")
+    return seconds
+
+
+def _end(system: System, role: str) -> float:
+    old = system.child(role)
     old.send_signal(signal.SIGTERM)
-    seconds = wait_for(lambda: not old.is_running(), STOP_SECONDS)
-    wait_for(lambda: role in system.children(), STOP_SECONDS)
+    seconds = wait_for(lambda: not old.is_running())
+    system.child(role)
     return seconds
