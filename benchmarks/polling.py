@@ -1,12 +1,10 @@
-"""How fast feeds are polled by one process, beside polling them one after the other; and what killing pollers does.
+"""How fast feeds are polled by one process, beside polling them one after the other.
 
-    python benchmarks/polling.py --feeds 3000 --one-by-one 300 --kills 15 --killed-feeds 2000
+    python benchmarks/polling.py --feeds 3000 --one-by-one 300
 
 A server in a process of its own answers for as many hosts as there are loopback addresses. Three rounds: every feed
 brings 20 entries (200), nothing has changed (304), and the same twice with `requests` and `feedparser`, one feed after
-the other. Then two processes poll while one of them is killed by SIGKILL at random, again and again; every
-entry must be stored once, and no host may ever have had two requests at the same time. Prints one JSON object; exits 1
-where an entry was lost or doubled, or a host was asked twice at once. Speeds are not judged.
+the other. Prints one JSON object. What real workers do under fire and under load: `benchmarks/pull_workers.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +15,6 @@ import contextlib
 import json
 import os
 import platform
-import random
 import resource
 import signal
 import socket
@@ -25,7 +22,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from collections import Counter, deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -40,14 +36,10 @@ from worker.config import Settings, load_settings
 from worker.desk import BellTask, Desk
 from worker.logs import configure_logging
 from worker.model import Lane, Source
-from worker.state.queue import StorageQueue
 from worker.state.server import EmbeddedServer, embedded_url
-from worker.store.sink import open_sink
-from worker.store.writer import Writer
 
-ENTRIES, ENTRIES_OF_KILLED = 20, 3
+ENTRIES = 20
 WORDS = 60
-HOSTS_OF_KILLED = 400
 SPACING_SECONDS = 0.02
 ENVIRONMENT = {
     "COPYDESK_STATE_DURABILITY": "none",
@@ -229,100 +221,11 @@ def measure_one_by_one(count: int) -> dict[str, Any]:
         return {answer: timed(lambda: poll(port)) for answer in ("200", "304")}
 
 
-def measure_kills(count: int, kills: int, seed: int = 1) -> dict[str, Any]:
-    """Two pollers, one killed at random, again and again; then everything is parsed and stored."""
-    with tempfile.TemporaryDirectory(prefix="copydesk-bench-") as directory, serving(0.02) as port:
-        base = Path(directory)
-        with EmbeddedServer(base / "server"):
-            url = embedded_url(base / "server")
-            desk = Desk(make_settings(base), QuietBells(), url)
-            desk.sources.sync(sources(count, port, min(count, HOSTS_OF_KILLED), ENTRIES_OF_KILLED))
-            killed = kill_pollers(desk, url, kills, random.Random(seed))
-            print(f"{killed} pollers killed; storing what they brought", file=sys.stderr)
-            stats = requests.get(f"http://127.0.0.1:{port}/stats", timeout=5).json()
-            report = {"feeds": count, "kills": killed, **stats, **settle_all(desk, count)}
-            desk.close()
-    return report
-
-
-def start_poller(settings: Settings, url: str) -> int:
-    """A process that polls what is due as a pull worker does, until it is killed; its id."""
-    child = os.fork()
-    if child == 0:
-        try:
-            desk = Desk(settings, QuietBells(), url)
-            while True:
-                pipeline.poll(desk)
-                time.sleep(0.1)
-        except BaseException:  # noqa: BLE001  # the process ends with it
-            traceback.print_exc()
-        finally:
-            os._exit(1)
-    return child
-
-
-def kill_pollers(desk: Desk, url: str, kills: int, chance: random.Random) -> int:
-    """Keep two pollers alive until every feed was polled, and kill one now and then; how many were killed."""
-    pollers = [start_poller(desk.settings, url) for _ in range(2)]
-    killed = 0
-    try:
-        while not all_polled(desk):
-            time.sleep(chance.uniform(0.1, 1.5))
-            for poller in pollers:
-                if os.waitpid(poller, os.WNOHANG) != (0, 0):
-                    raise SystemExit("a poller has ended by itself")
-            if killed < kills and desk.redis.zcard(desk.keys.name("asking")):
-                victim = pollers.pop(chance.randrange(2))
-                os.kill(victim, signal.SIGKILL)
-                os.waitpid(victim, 0)
-                killed += 1
-                pollers.append(start_poller(desk.settings, url))
-    finally:
-        for poller in pollers:
-            os.kill(poller, signal.SIGKILL)
-            os.waitpid(poller, 0)
-    return killed
-
-
-def all_polled(desk: Desk) -> bool:
-    if desk.feeds.due() or desk.redis.hlen(desk.keys.name("calls")):
-        return False
-    return all("pulled_at" in row.poll for row in desk.sources.all())
-
-
-def settle_all(desk: Desk, count: int) -> dict[str, Any]:
-    """Parse, dedupe and store what was received; what is missing and what is there twice."""
-    stages = {"parse": pipeline.parse, "dedupe": pipeline.dedupe}
-    sink = open_sink(desk.settings.sink_url)
-    writer = Writer(
-        StorageQueue(desk.redis, desk.keys, "store"), sink, desk.redis, desk.settings, "bench", lambda *_: None
-    )
-    while desk.counters.in_flight():
-        pipeline.sweep(desk)
-        while desk.bells.waiting:  # type: ignore[attr-defined]
-            task, identifier = desk.bells.waiting.popleft()  # type: ignore[attr-defined]
-            stages[task](desk, identifier)
-        while writer.run_once():
-            pass
-    while writer.run_once():
-        pass
-    totals = desk.counters.totals()
-    sink.close()
-    return {
-        "entries": count * ENTRIES_OF_KILLED,
-        "stored": totals["stored"],
-        "received_again": totals["received"] - count,
-        "updated_or_dead": totals["updated"] + totals["dead"] + totals["rejected"],
-    }
-
-
 def main() -> None:
     """Command line of `make bench`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--feeds", type=int, default=3_000)
     parser.add_argument("--one-by-one", type=int, default=300)
-    parser.add_argument("--kills", type=int, default=15)
-    parser.add_argument("--killed-feeds", type=int, default=2_000)
     parser.add_argument("--serve", nargs=2, metavar=("PORT", "LINGER_SECONDS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -338,12 +241,7 @@ def main() -> None:
         "one_process": measure_engine(options.feeds),
         "one_by_one": measure_one_by_one(options.one_by_one),
     }
-    if options.killed_feeds:
-        report["killed"] = measure_kills(options.killed_feeds, options.kills)
     print(json.dumps(report, indent=2))
-    killed = report.get("killed", {})
-    if killed and (killed["stored"] != killed["entries"] or killed["most_at_one_host"] > 1):
-        sys.exit(1)
 
 
 if __name__ == "__main__":
