@@ -64,6 +64,9 @@ def test_clean_text(text: str, expected: str) -> None:
         ("https://www.google.com/amp/s/valley.example/bridge.html", "https://valley.example/bridge.html"),
         ("https://valley-example.cdn.ampproject.org/c/s/valley.example/a-1/amp/", "https://valley.example/a-1"),
         ("https://valley.example/a-1/%61mp", "https://valley.example/a-1"),
+        ("https://valley.example/news/1.amp", "https://valley.example/news/1"),
+        ("https://valley.example/bridge.amp.html", "https://valley.example/bridge.html"),
+        ("https://fa\u00df.example/a?ocid=x&CMP=y", "https://xn--fa-hia.example/a"),
         ("https://valley.example/guitars/amp/", "https://valley.example/guitars/amp/"),
         ("https://valley.example/a?outputType=amp&b=1", "https://valley.example/a?b=1"),
         ("https://valley.example/a;jsessionid=F00?b=1", "https://valley.example/a?b=1"),
@@ -85,7 +88,9 @@ URLS = st.builds(
     st.sampled_from(("http", "HTTPS")),
     st.sampled_from(("valley.example", "VALLEY.example.", "münchen.example", "[::1]", "a@b.example")),
     st.sampled_from(("", ":80", ":443", ":81")),
-    st.one_of(st.text(max_size=20), st.from_regex(r"[a-c1%-]{1,3}(/amp|;jsessionid=1|/%61mp){0,3}/?", fullmatch=True)),
+    st.one_of(
+        st.text(max_size=20), st.from_regex(r"[a-c1%-]{1,3}(/amp|;jsessionid=1|/%61mp|\.amp){0,3}/?", fullmatch=True)
+    ),
     st.one_of(st.text(max_size=20), st.sampled_from(("amp", "amp=1&amp", "outputType=amp&b"))),
     st.text(max_size=5),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
+import idna
 from w3lib.url import canonicalize_url, safe_url_string, url_query_cleaner
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -61,6 +62,8 @@ _TRACKING = frozenset(
         "guce_referrer",
         "guce_referrer_sig",
         "__twitter_impression",
+        *("_ga", "_gl", "_branch_match_id", "__s", "cmp", "li_fat_id", "ncid", "ocid", "ref_src", "ref_url"),
+        *("s_kwcid", "smid", "sr_share", "srsltid", "wt.mc_id", "wt.mc_ev", "wt.tsrc", "yptr"),
     ]
 )
 # Copies of pages in AMP caches (https://developers.google.com/amp/cache/overview) and in search engines' viewers.
@@ -73,6 +76,7 @@ _AMP_VIEWER = re.compile(
 _AMP_PATH = re.compile(r"(/[^/]*[\d-][^/]*)/amp/?$")
 """The AMP form of a page that has a name of its own: a slug or a number stands before it."""
 
+_AMP_SUFFIX = re.compile(r"(/[^/]+?)(?:\.amp)+(\.html?)?$")
 _AMP_QUERY = frozenset(("amp", "amp=1", "amp=true", "outputtype=amp"))
 _SESSION = re.compile(r";jsessionid=[^/?#;]*", re.IGNORECASE)
 _SETTLED = re.compile(r"https?://[a-z\d-]+(?:\.[a-z\d-]+)+(?:/(?!amp(?:/|$))[A-Za-z\d_-][\w.~-]*)+/?", re.ASCII)
@@ -96,12 +100,25 @@ def absolute_url(url: str | None, base: str | None = None) -> str | None:
     if _SAFE.fullmatch(text):
         return text
     try:
-        joined = safe_url_string(urljoin(base or "", text))
+        joined = safe_url_string(_with_ascii_host(urljoin(base or "", text)))
         parts = urlsplit(joined)
         usable = parts.scheme.lower() in _DEFAULT_PORTS and bool(parts.hostname)
     except ValueError:
         return None
     return joined if usable else None
+
+
+def _with_ascii_host(url: str) -> str:
+    """International names as browsers write them (UTS 46, not transitional); Python's own codec makes ss of \u00df."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host.isascii():
+        return url
+    try:
+        name = idna.encode(host, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        return url
+    return urlunsplit(parts._replace(netloc=name if parts.port is None else f"{name}:{parts.port}"))
 
 
 def canonical_url(url: str | None, base: str | None = None) -> str | None:
@@ -137,7 +154,11 @@ def _page_itself(url: str) -> str:
         url = f"http{'s' if found[1] else ''}://{found[2]}"
     parts = urlsplit(url)
     kept = [pair for pair in parts.query.split("&") if pair.lower() not in _AMP_QUERY]
-    return urlunsplit(parts._replace(path=_AMP_PATH.sub(r"\1", _SESSION.sub("", parts.path)), query="&".join(kept)))
+    return urlunsplit(parts._replace(path=_page_path(_SESSION.sub("", parts.path)), query="&".join(kept)))
+
+
+def _page_path(path: str) -> str:
+    return _AMP_SUFFIX.sub(r"\1\2", _AMP_PATH.sub(r"\1", path))
 
 
 def is_site_root(url: str) -> bool:
@@ -154,7 +175,7 @@ def _without_tracking(url: str) -> str:
 
 def _is_settled(url: str) -> bool:
     """Whether an absolute address is canonical as it is, told by its look alone."""
-    return _SETTLED.fullmatch(url) is not None and _CACHE_HOST.match(url) is None
+    return _SETTLED.fullmatch(url) is not None and ".amp" not in url and _CACHE_HOST.match(url) is None
 
 
 def _settle(url: str) -> str | None:

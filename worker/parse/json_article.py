@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -26,13 +27,44 @@ from worker.parse.wire.members import Member, read_member
 _KEYS = {field: tuple(name.replace("_", "") for name in names) for field, names in USUAL_NAMES.items()}
 
 
+_NEXT_OBJECT = re.compile(r"[\s,]*\{")
+
+
 def parse_json(content: bytes, document: Document) -> Iterator[Article | Refusal]:
     """JSON bytes -> the article of an object, or the articles of an array (member: index from 0).
 
     Where the document has a map of fields, every object is read by it. Raises Rejected `malformed_json`, and
     `unsupported_format` for JSON that holds no article.
     """
-    value, encoding = load_json(content, document)
+    try:
+        value, encoding = load_json(content, document)
+    except Rejected as error:
+        whole = _before_the_cut(content)
+        if not whole:
+            raise
+        yield from _read_value(whole, document, Encoding(declared=document.encoding_declared, used="utf-8"))
+        yield refusal(Rejected("truncated_container", f"after {len(whole)} objects: {error.detail}"), document.member)
+        return
+    yield from _read_value(value, document, encoding)
+
+
+def _before_the_cut(content: bytes) -> list[dict[str, Any]]:
+    """The objects of an array that ends early; empty for anything else."""
+    text = content.decode("utf-8-sig", "ignore")
+    position, found = text.find("[") + 1, []
+    decoder = json.JSONDecoder(strict=False)
+    if not position or text[: position - 1].strip():
+        return []
+    while start := _NEXT_OBJECT.match(text, position):
+        try:
+            value, position = decoder.raw_decode(text, start.end() - 1)
+        except (ValueError, RecursionError):
+            break
+        found.append(value)
+    return found
+
+
+def _read_value(value: Any, document: Document, encoding: Encoding) -> Iterator[Article | Refusal]:
     items = value if isinstance(value, list) else [value]
     nodes = [node for node in items if isinstance(node, dict)]
     if document.fields:

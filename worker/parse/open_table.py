@@ -40,15 +40,38 @@ def open_table(document: Document, stream: BinaryIO, _budget: Budget) -> Iterato
     whole = io.BufferedReader(Again(head, stream), PIECE_BYTES)
     text = io.TextIOWrapper(whole, encoding, errors="replace", newline="")
     delimiter = max(_DELIMITERS, key=first.count)
-    rows = csv.DictReader(text, delimiter=delimiter, quoting=_quoting(head, delimiter))
+    quoting = _quoting(head, delimiter)
+    lines = _Lines(text)
+    rows = csv.DictReader(lines, delimiter=delimiter, quoting=quoting)
     try:
         names = [(name or "").strip().lstrip("\ufeff") for name in rows.fieldnames or ()]
         refuse_other_columns(names, document)
         rows.fieldnames = names
         for index, row in enumerate(rows):
             yield _part(document, index, row)
+        if quoting != csv.QUOTE_NONE and lines.cut:
+            raise Rejected("truncated_container", f"ends inside a quoted cell, in line {rows.line_num}")
     except csv.Error as error:
         raise Rejected("truncated_container", f"damaged at line {rows.line_num}: {error}") from error
+
+
+class _Lines:
+    """The lines of a table; behind the last, `cut` says whether it ends inside quotation marks."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self._quotes = 0
+        self._last = ""
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._text:
+            self._quotes += line.count('"')
+            self._last = line
+            yield line
+
+    @property
+    def cut(self) -> bool:
+        return self._quotes % 2 == 1 and not self._last.endswith(("\n", "\r"))
 
 
 def refuse_other_columns(names: list[str], document: Document) -> None:
