@@ -77,7 +77,7 @@ class StateServer:
     def start(self) -> None:
         """Start it and wait until it answers."""
         self.spawn()
-        wait_until(self._answers, seconds=120)
+        wait_until(self._answers)
 
     def spawn(self) -> None:
         """Start it."""
