@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from redis import Redis
 
@@ -16,7 +17,7 @@ from tests.desk_support import NOW, Office, die_in_a_child, open_office, setting
 from tests.http_support import Answer, Handler, Server, feed_answer, serving
 from worker import pipeline
 from worker.config import Feeds
-from worker.intake.fulltext import Cutter, PageTask, applies, next_task, tried_again
+from worker.intake.fulltext import Cutter, PageTask, applies, field_of, next_task, tried_again
 from worker.intake.glance import MOST_ENTRIES, glance
 from worker.intake.robots import UNREACHABLE, Robots, robots_of
 from worker.model import Document, FeedEntry, Record, Source
@@ -122,6 +123,24 @@ def test_the_pages_of_summaries_are_fetched_once_each(office: Office, server: Se
     assert record.published_at is not None
     assert (record.published_at.minute, record.published_source) == (2, "feed")
     assert what_waits(office.desk) == "4 records for the store"
+
+
+def test_entries_that_share_a_page_or_lead_to_a_front_page_are_all_kept(office: Office, server: Server) -> None:
+    feed = feed_of(server, 1, 2, 3, 4)
+    for link, other in (("/news/2", "/news/1#second"), ("/news/3", "/"), ("/news/4", "")):
+        feed = feed.replace(server.url(link).encode() + b"<", server.url(other).encode() + b"<")
+    server.answers["/feed"] = with_tag(feed, '"one"')
+    office.desk.sources.add(source(server))
+    poll(office)
+    assert paths(server) == ["/feed"]
+    assert set(records(office)) == {"g1", "g2", "g3", "g4"}
+
+
+def test_an_entry_takes_the_place_of_its_own_task_and_of_no_other() -> None:
+    entry = FeedEntry(content=b"<rss/>", url="https://paper.example/feed")
+    first = PageTask(url="https://paper.example/1", guid="g1", entry=entry, since=1.0)
+    changed, other = msgspec.structs.replace(first, since=2.0), msgspec.structs.replace(first, guid="g9")
+    assert field_of(changed) == field_of(first) != field_of(other)
 
 
 def test_a_changed_entry_has_its_page_fetched_again(office: Office, server: Server) -> None:

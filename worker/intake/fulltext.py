@@ -10,8 +10,10 @@ request.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
+from urllib.parse import urldefrag, urlsplit
 
 import msgspec
 from lxml import etree
@@ -40,6 +42,7 @@ class PageTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     url: str
+    guid: str = ""
     entry: FeedEntry
     since: float
     due_at: float = 0.0
@@ -65,15 +68,25 @@ def tasks_for(
 ) -> dict[int, PageTask]:
     """Tasks for the new and changed entries (`fresh`: positions) whose pages are to be fetched, by position."""
     tasks: dict[int, PageTask] = {}
+    leading_to = Counter(urldefrag(entry.link).url for entry in seen.entries)
     for entry in seen.entries:
-        if entry.position not in fresh or not entry.link or len(tasks) == MOST_TASKS:
+        if entry.position not in fresh or len(tasks) == MOST_TASKS or not _is_own_page(entry.link, leading_to):
             continue
         single = cutter.cut((entry.position,)) if mode == "always" or is_summary(entry) else None
         if single is not None and len(single) <= MOST_ENTRY_BYTES:
             tasks[entry.position] = PageTask(
-                url=entry.link, entry=FeedEntry(content=single, url=feed_url), since=now + entry.position / 1000
+                url=entry.link,
+                guid=entry.guid,
+                entry=FeedEntry(content=single, url=feed_url),
+                since=now + entry.position / 1000,
             )
     return tasks
+
+
+def _is_own_page(link: str, leading_to: Mapping[str, int]) -> bool:
+    """Whether a link leads to a page of this entry alone: not to a site's front page, nor where other entries lead."""
+    place = urldefrag(link).url
+    return bool(urlsplit(place).path.strip("/") or urlsplit(place).query) and leading_to[place] == 1
 
 
 class Cutter:
@@ -118,8 +131,8 @@ class Cutter:
 
 
 def field_of(task: PageTask) -> str:
-    """The poll-state field of a task: one for each page."""
-    return PREFIX + digest(task.url)
+    """The poll-state field of a task: one for each entry and its page, so that none takes the place of another."""
+    return PREFIX + digest(f"{task.url}\n{task.guid}")
 
 
 def recalled_tasks(state: Mapping[str, str]) -> dict[str, PageTask]:
