@@ -14,15 +14,15 @@ from redis import Redis
 from tests.dedupe_support import LONG, NOW, Desk, article, text
 from worker.dedupe.judgement import Judgement
 from worker.model import Article, Source
-from worker.state import scripts
+from worker.state import postings, scripts
 from worker.state.counters import imbalance
 from worker.state.families import Families, Family
 from worker.state.index import (
     EVERYWHERE,
     EXACT_FILL,
+    FILED_FROM_BYTES,
     FIRST_EXACT,
-    FIRST_POSTINGS,
-    POSTINGS_FILL,
+    KINDS,
     PRELUDE,
     generation_now,
 )
@@ -266,7 +266,7 @@ def age(desk: Desk) -> int:
     """Make the current generation the one before; its number."""
     generation = generation_now(desk.redis, desk.settings.memory.remember_days * 86_400)
     keys = desk.ledger.keys
-    for kind in ("index", "postings", "exact", "cards", "earlier"):
+    for kind in KINDS:
         key, older = keys.generation(kind, generation), keys.generation(kind, generation - 1)
         desk.redis.delete(older)
         if desk.redis.exists(key):
@@ -312,12 +312,12 @@ def test_versions_go_on_over_generations(desk: Desk) -> None:
 @pytest.fixture
 def tiny_buckets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Buckets are split from the first entries on."""
-    tiny = PRELUDE.replace(
-        f"POSTINGS_FILL = {FIRST_POSTINGS}, {POSTINGS_FILL}", f"POSTINGS_FILL = {FIRST_POSTINGS}, 1/256"
-    )
-    tiny = tiny.replace(f"EXACT_FILL = {FIRST_EXACT}, {EXACT_FILL}", "EXACT_FILL = 4, 4")
-    assert tiny.count("1/256") == tiny.count("4, 4") == 1
+    tiny = PRELUDE.replace(f"EXACT_FILL = {FIRST_EXACT}, {EXACT_FILL}", "EXACT_FILL = 4, 4")
+    tiny = tiny.replace(f"{FILED_FROM_BYTES}\n", "500\n")
+    assert tiny.count("4, 4") == tiny.count("500\n") == 1
     monkeypatch.setattr(scripts, "PRELUDE", tiny)
+    monkeypatch.setattr(postings, "POSTINGS_FILL", 1 / 24)
+    monkeypatch.setattr(postings, "FILED_FROM_BYTES", 500)
     scripts.source_text.cache_clear()
     yield
     scripts.source_text.cache_clear()

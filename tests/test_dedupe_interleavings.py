@@ -23,9 +23,10 @@ from tests.desk_support import Office, open_office, settings_for
 from worker import pipeline
 from worker.desk import Desk as RealDesk
 from worker.model import Article, Batch, Document, decode_record
-from worker.state import scripts
+from worker.state import postings, scripts
 from worker.state.codec import Item
 from worker.state.counters import imbalance
+from worker.state.index import FILED_FROM_BYTES, PRELUDE
 from worker.state.keys import RECEIVED
 from worker.state.ledger import new_id
 from worker.state.memory import Run
@@ -64,7 +65,7 @@ class Worker:
         if self._run is None:
             self._run = memory.prepare(self._candidates[self._done : self._done + self._at_once], rules)
             return
-        progress, settled, _, verdicts = memory.commit(self._claim, self._done, self._run, rules)
+        progress, settled, _, verdicts, _ = memory.commit(self._claim, self._done, self._run, rules)
         self._run, self._done, self.settled = None, int(progress), bool(settled)
         self.verdicts += [verdict.decode() for verdict in verdicts]
 
@@ -142,6 +143,19 @@ def desk(redis: Redis, tmp_path: Path) -> Desk:
     return Desk(redis, tmp_path)
 
 
+@pytest.fixture(params=["fresh", "filed"])
+def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is published waits to be filed, or is filed at once."""
+    if request.param == "filed":
+        filing = PRELUDE.replace(f"{FILED_FROM_BYTES}\n", "1\n")
+        assert filing != PRELUDE
+        monkeypatch.setattr(scripts, "PRELUDE", filing)
+        monkeypatch.setattr(postings, "FILED_FROM_BYTES", 1)
+    scripts.source_text.cache_clear()
+    yield
+    scripts.source_text.cache_clear()
+
+
 def in_turn(
     redis: Redis, desk: Desk, batches: Sequence[Sequence[Article]], before: Sequence[Article] = ()
 ) -> list[list[str]]:
@@ -172,6 +186,7 @@ def heads(outcomes: list[list[str]]) -> set[int]:
     return {sum(verdict == "stored" for verdict in verdicts) for verdicts in outcomes}
 
 
+@pytest.mark.usefixtures("either")
 def test_two_workers_with_two_copies_each(redis: Redis, desk: Desk) -> None:
     batches = [[of("a1", story(200)), of("a2", story(197))], [of("b1", story(199)), of("b2", story(196))]]
     together = explore(redis, desk, batches)
@@ -187,6 +202,7 @@ def test_three_workers_with_copies_and_texts_of_their_own(redis: Redis, desk: De
     assert heads(outcomes) == {1 + 3}
 
 
+@pytest.mark.usefixtures("either")
 def test_exact_and_near_copies_at_once(redis: Redis, desk: Desk) -> None:
     outcomes = assert_as_in_turn(redis, desk, [[of("a", story(200))], [of("b", story(200))], [of("c", story(195))]])
     assert heads(outcomes) == {1}

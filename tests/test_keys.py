@@ -51,6 +51,7 @@ def run_everything(office: Office, base: Path) -> None:
     for child in office.desk.ledger.split(claim)[0]:
         office.bells.ring("parse", "news", child)
     office.drain()
+    office.desk.memory.file_fresh()
     pipeline.sweep(office.desk)
     office.desk.redis.hset(office.desk.keys.name("paused"), "pull", "a reason")
     office.desk.pauses.pause("lane:backfill", "a reason")

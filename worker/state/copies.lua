@@ -3,7 +3,6 @@
 -- read), policy (drop, tag or link), earliest (true where a family's head is the earliest by published time).
 -- A card that is ROOT names its family by its id, and in `owner` the family's head; any other names its root there.
 -- `following` chains the members behind their root.
-local memory = {outcomes = {}}
 local LONGEST_WALK, NO_COPY = 10000, string.rep('\0', 8)
 
 local function in_family(flags) return not (has(flags, PURGED) or has(flags, MOVED) or has(flags, MOVED_ON)) end
@@ -12,29 +11,10 @@ local function is_live(card)
 end
 
 -- File a ticket under features: in the place of `replaced`, not where `beside` is filed already (a copy needs only the
--- features that the text it copies has not), and in the place of the oldest where the feature is everywhere.
+-- features that the text it copies has not). A worker does it, later: `add_ticket` in postings.py.
 local function post(features, ticket, replaced, beside)
-  local postings, prints, packed = memory.current.postings, features.prints, struct.pack('>I4', ticket)
-  local buckets, blobs, dirty, added = postings.load(features), postings.values, postings.dirty, 0
-  for i = 1, #buckets do
-    local bucket, print = buckets[i], prints[i]
-    local blob, is_filed = blobs[bucket] or '', false
-    if string.find(blob, print, 1, true) then
-      local tickets, places = tickets_under(blob, print)
-      local out = #tickets >= EVERYWHERE and places[1]
-      for k, known in ipairs(tickets) do
-        is_filed = is_filed or known == ticket or known == beside
-        if known == replaced then out = places[k] end
-      end
-      if out and not is_filed then
-        blob, added = string.sub(blob, 1, out - 1) .. string.sub(blob, out + 6), added - 1
-      end
-    end
-    if not is_filed then
-      blobs[bucket], dirty[bucket], added = blob .. print .. packed, true, added + 1
-    end
-  end
-  postings.count(added)
+  if features == '' then return end
+  memory.current.post(struct.pack('>I4I4I4B', ticket, replaced or NONE, beside or NONE, #features / 4) .. features)
 end
 
 local function set_head(root, ticket)
@@ -126,7 +106,7 @@ local function promote(root)
   if not head and memory.before.begin > 0 then
     local old_root = memory.before.find_digest(string.sub(memory.current.card(root).id, 1, 8))
     local old_head = old_root and old_root < COPY and first_member(memory.before, old_root)
-    head = old_head and bring(memory.before, old_head, read_features(''))
+    head = old_head and bring(memory.before, old_head, '')
   end
   set_head(root, head or NONE)
 end
@@ -249,22 +229,6 @@ local function publish_card(a, relation, root, beside)
   return ticket
 end
 
--- Was an article that shares a feature with this one remembered since its candidates were read?
-local function came_between(a)
-  local current = memory.current
-  if memory.seen >= current.begin then return false end
-  for i, bucket in ipairs(current.postings.load(a.features)) do
-    local blob = current.postings.get(bucket)
-    local tickets = blob and tickets_under(blob, a.features.prints[i]) or {}
-    if #tickets < EVERYWHERE then
-      for _, ticket in ipairs(tickets) do
-        if ticket >= memory.seen and ticket < current.begin then return true end
-      end
-    end
-  end
-  return false
-end
-
 -- The record that takes a sighting of a copy of this ticket: the family's head, but a revision stands for itself.
 local function host_of(ticket, root, root_card)
   local card = memory.current.card(ticket)
@@ -349,10 +313,10 @@ local function settle_article(a)
     similarity = a.similarity, matched = memory.current.card(target).id}
 end
 
--- KEYS from `first_key` on: state postings exact cards earlier of the current generation and of the one before.
+-- KEYS from `first_key` on: state postings exact cards earlier fresh of the current generation and of the one before.
 local function open_memory(first_key, seen, policy, head)
-  memory.current = open_generation({unpack(KEYS, first_key, first_key + 4)})
-  memory.before = open_generation({unpack(KEYS, first_key + 5, first_key + 9)})
+  memory.current = open_generation({unpack(KEYS, first_key, first_key + 5)})
+  memory.before = open_generation({unpack(KEYS, first_key + 6, first_key + 11)})
   memory.seen, memory.policy, memory.earliest = tonumber(seen), policy, head == 'earliest_published'
 end
 
@@ -364,11 +328,33 @@ end
 local function read_article(at)
   local digests, decision = ARGV[at], ARGV[at + 3]
   local a = {copy = string.sub(digests, 1, 8), identities = string.sub(digests, 9), id = string.sub(digests, 9, 24),
-    features = read_features(ARGV[at + 2]), relation = string.byte(decision, 1), withdrawn = string.byte(decision, 2) == 1,
+    features = ARGV[at + 2], relation = string.byte(decision, 1), withdrawn = string.byte(decision, 2) == 1,
     similarity = string.sub(decision, 3, 8), target = string.sub(decision, 9)}
   a.content, a.updated, a.received, a.published, a.source, a.sketch = struct.unpack('>' .. FACTS_FORMAT, ARGV[at + 1])
   if a.copy == NO_COPY then a.copy = '' end
   return a
 end
 
-local function hex(raw) return string.format(string.rep('%02x', #raw), string.byte(raw, 1, -1)) end
+-- `n` articles, numbered from 0, `stride` arguments each; their digests are looked up all at once.
+local function read_articles(first, n, stride)
+  local articles, numbers = {}, {}
+  for i = 0, n - 1 do
+    local a = read_article(first + stride * i)
+    articles[i] = a
+    if a.copy ~= '' then numbers[#numbers + 1] = u32(a.copy, 1) end
+    for at = 1, #a.identities, 16 do numbers[#numbers + 1] = u32(a.identities, at) end
+  end
+  memory.current.exact.load(numbers)
+  if memory.before.begin > 0 then memory.before.exact.load(numbers) end
+  return articles
+end
+
+local known_hex = {}
+local function hex(raw)
+  local text = known_hex[raw]
+  if not text then
+    text = string.format(string.rep('%02x', #raw), string.byte(raw, 1, -1))
+    known_hex[raw] = text
+  end
+  return text
+end

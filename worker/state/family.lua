@@ -1,11 +1,11 @@
--- Show or correct the family of a record. KEYS: the memory's ten (copies.lua), stream
+-- Show or correct the family of a record. KEYS: the memory's twelve (copies.lua), stream
 -- ARGV: memory_ttl generation generation_seconds operation (show, split, merge or promote) id other_id record (or '')
 -- Answer: 'generation' (memory moved on), nil (not remembered), or
 -- {family id, head id or '', {id, version, flags, relation, received, published}*}, ids raw
 local operation, id, other, record = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 if math.floor(now_seconds() / ARGV[3]) ~= tonumber(ARGV[2]) then return 'generation' end
 open_memory(1, 0, 'drop', '')
-local current, before, no_features = memory.current, memory.before, read_features('')
+local current, before, no_features = memory.current, memory.before, ''
 
 -- The family's root in the current generation, with all members brought there.
 local function gather(record_id)
@@ -50,7 +50,7 @@ end
 
 local function publish(ticket, card)
   card.flags, card.version = card.flags - UNPUBLISHED, 1
-  redis.call('XADD', KEYS[11], '*', 'event', 'create', 'id', hex(id), 'version', 1, 'record', record)
+  redis.call('XADD', KEYS[13], '*', 'event', 'create', 'id', hex(id), 'version', 1, 'record', record)
   current.put_digest(string.sub(id, 1, 8), ticket)
 end
 

@@ -1,5 +1,5 @@
 -- Take the fingerprints of a source out of the memory, some chunks of cards at a time.
--- KEYS: the memory's ten (copies.lua); ARGV: memory_ttl generation generation_seconds source first_chunk chunks
+-- KEYS: the memory's twelve (copies.lua); ARGV: memory_ttl generation generation_seconds source first_chunk chunks
 -- Answer: 'generation' (memory moved on), or {cards forgotten, 1 if there is more}
 if math.floor(now_seconds() / ARGV[3]) ~= tonumber(ARGV[2]) then return 'generation' end
 open_memory(1, 0, 'drop', '')
@@ -11,7 +11,7 @@ for place, generation in ipairs({memory.current, memory.before}) do
     if card and card.source == ARGV[4] and not has(card.flags, PURGED) then
       card.flags, card.sketch, card.content = card.flags + PURGED, string.rep('\0', SKETCH_BYTES), string.rep('\0', 8)
       generation.write(ticket, card)
-      redis.call('HDEL', KEYS[5 * place], card.id)
+      redis.call('HDEL', KEYS[6 * place - 1], card.id)
       if not has(card.flags, MOVED) and not has(card.flags, MOVED_ON) then forgotten = forgotten + 1 end
     end
   end

@@ -15,17 +15,11 @@ local function open_hash(key)
   local values, dirty = {}, {}
   local hash = {values = values, dirty = dirty}
   function hash.load(fields)
-    local wanted, n = {}, 0
-    for i = 1, #fields do
-      local field = fields[i]
-      if values[field] == nil then
-        n = n + 1
-        wanted[n], values[field] = field, false
-      end
+    for first = 1, #fields, 1000 do
+      local last = math.min(first + 999, #fields)
+      local found = redis.call('HMGET', key, unpack(fields, first, last))
+      for i = first, last do values[fields[i]] = found[i - first + 1] end
     end
-    if n == 0 then return end
-    local found = redis.call('HMGET', key, unpack(wanted))
-    for i = 1, n do values[wanted[i]] = found[i] end
   end
   function hash.get(field)
     local value = values[field]
@@ -52,25 +46,25 @@ local function open_hash(key)
 end
 
 -- Linear hashing (Litwin, 1980): bucket after bucket is split as entries come, so no insertion ever pays for all.
--- `number_at(blob, at, bucket)` gives back the 32-bit number of the entry that begins there.
-local function open_table(key, first, fill, width, entries, splits, number_at)
+-- `first`: buckets to begin with; an entry has `width` bytes and begins with its number.
+local function open_table(key, first, fill, width, entries, splits)
   local buckets, low = open_hash(key), first
   while low * 2 <= first + splits do low = low * 2 end
   local split = first + splits - low
-  local t = {get = buckets.get, set = buckets.set, values = buckets.values, dirty = buckets.dirty}
+  local t = {get = buckets.get, set = buckets.set}
   function t.bucket(number)
     local b = number % low
     if b < split then b = number % (2 * low) end
     return b
   end
+  -- To be called before anything is set.
   function t.load(numbers)
-    local wanted = {}
-    for i = 1, #numbers do
-      local b = numbers[i] % low
-      wanted[i] = b < split and numbers[i] % (2 * low) or b
+    local wanted, asked = {}, {}
+    for _, number in ipairs(numbers) do
+      local b = t.bucket(number)
+      if not asked[b] then asked[b], wanted[#wanted + 1] = true, b end
     end
     buckets.load(wanted)
-    return wanted
   end
   function t.count(n) entries = entries + n end
   local function split_one()
@@ -78,10 +72,10 @@ local function open_table(key, first, fill, width, entries, splits, number_at)
     local blob = buckets.get(from)
     if blob and blob ~= '' then
       local stay, go = {}, {}
-      local begin, goes = 1, number_at(blob, 1, from) % (2 * low) >= low
+      local begin, goes = 1, u32(blob, 1) % (2 * low) >= low
       for at = 1 + width, #blob + 1, width do
         local next_goes = not goes
-        if at <= #blob then next_goes = number_at(blob, at, from) % (2 * low) >= low end
+        if at <= #blob then next_goes = u32(blob, at) % (2 * low) >= low end
         if next_goes ~= goes then
           local side = goes and go or stay
           side[#side + 1] = string.sub(blob, begin, at - 1)
@@ -104,11 +98,6 @@ local function open_table(key, first, fill, width, entries, splits, number_at)
   return t
 end
 
-local function posting_number(blob, at, bucket)
-  local high, low = string.byte(blob, at, at + 1)
-  return bucket % FIRST_POSTINGS + FIRST_POSTINGS * (high * 256 + low)
-end
-
 local function unpack_card(raw)
   local id, owner, following, version, flags, relation, content, updated, received, published, source, sketch =
     struct.unpack(CARD_FORMAT, raw)
@@ -121,16 +110,20 @@ local function pack_card(c)
     c.received, c.published, c.source, c.sketch)
 end
 
-local STATE = {'tickets', 'postings', 'posting_splits', 'exact', 'exact_splits'}
+local STATE = {'tickets', 'exact', 'exact_splits', 'posting_splits', 'filed'}
 
--- One generation. keys: state postings exact cards earlier
+-- One generation. keys: state postings exact cards earlier fresh
 local function open_generation(keys)
   local state = redis.call('HMGET', keys[1], unpack(STATE))
   for i = 1, #STATE do state[i] = tonumber(state[i] or 0) end
   local chunks = open_hash(keys[4])
-  local g = {begin = state[1], tickets = state[1], earlier = open_hash(keys[5])}
-  g.postings = open_table(keys[2], FIRST_POSTINGS, POSTINGS_FILL, 6, state[2], state[3], posting_number)
-  g.exact = open_table(keys[3], FIRST_EXACT, EXACT_FILL, 12, state[4], state[5], u32)
+  local g = {begin = state[1], tickets = state[1], earlier = open_hash(keys[5]), filed = state[5]}
+  local fresh = {}
+  g.exact = open_table(keys[3], FIRST_EXACT, EXACT_FILL, 12, state[2], state[3])
+  -- To be read only: workers file what is fresh (postings.py).
+  g.postings = open_table(keys[2], FIRST_POSTINGS, nil, 6, nil, state[4])
+  function g.fresh() return redis.call('GET', keys[6]) or '' end
+  function g.post(entry) fresh[#fresh + 1] = entry end
   local parsed, changed = {}, {}
   function g.card(ticket)
     local card = parsed[ticket]
@@ -178,45 +171,41 @@ local function open_generation(keys)
       g.exact.count(1)
     end
   end
+  -- True where so much is fresh now that it should be filed.
   function g.flush(ttl)
-    local postings, posting_splits = g.postings.flush()
     local exact, exact_splits = g.exact.flush()
     write_chunks()
     g.earlier.flush()
-    if not ttl then return end
-    local values = {g.tickets, postings, posting_splits, exact, exact_splits}
-    local fields = {}
-    for i, name in ipairs(STATE) do fields[2 * i - 1], fields[2 * i] = name, values[i] end
-    redis.call('HSET', keys[1], unpack(fields))
-    for _, key in ipairs(keys) do redis.call('EXPIRE', key, ttl) end
+    if not ttl then return false end
+    local added = table.concat(fresh)
+    local bytes = #added > 0 and redis.call('APPEND', keys[6], added) or 0
+    redis.call('HSET', keys[1], 'tickets', g.tickets, 'exact', exact, 'exact_splits', exact_splits)
+    -- The postings' time is set where they are written: a change of that key is how filings notice each other.
+    for i, key in ipairs(keys) do
+      if i ~= 2 then redis.call('EXPIRE', key, ttl) end
+    end
+    return math.floor(bytes / FILED_FROM_BYTES) > math.floor((bytes - #added) / FILED_FROM_BYTES)
   end
   return g
 end
 
 -- Features come as four bytes each: two name the first bucket, two are kept in the entry (and split it further).
-local function read_features(text)
-  local bytes, features, prints, n = {string.byte(text, 1, -1)}, {}, {}, 0
-  for at = 1, #bytes, 4 do
-    n = n + 1
-    features[n] = bytes[at] * 256 + bytes[at + 1] + FIRST_POSTINGS * (bytes[at + 2] * 256 + bytes[at + 3])
-    prints[n] = string.sub(text, at + 2, at + 3)
-  end
-  features.prints = prints
-  return features
+local function feature_number(feature)
+  local a, b, c, d = string.byte(feature, 1, 4)
+  return a * 256 + b + FIRST_POSTINGS * (c * 256 + d)
 end
 
--- Tickets filed under a feature, oldest first, and the places of their entries.
+-- Tickets filed under a feature, oldest first.
 local function tickets_under(blob, print)
-  local tickets, places, n, at = {}, {}, 0, string.find(blob, print, 1, true)
+  local tickets, n, at = {}, 0, string.find(blob, print, 1, true)
   while at do
     if at % 6 == 1 then
-      n = n + 1
-      tickets[n], places[n] = u32(blob, at + 2), at
+      n, tickets[n + 1] = n + 1, u32(blob, at + 2)
       at = at + 5
     end
     at = string.find(blob, print, at + 1, true)
   end
-  return tickets, places
+  return tickets
 end
 
 -- The newest card of what a ticket once stood for: its generation, its ticket there, itself; nil where it was purged

@@ -1,13 +1,14 @@
 """The near-duplicate index: how the memory of articles lies in Valkey, and what the scripts are handed.
 
-The memory has two generations (the current one and the one before), each of five hashes:
+The memory has two generations (the current one and the one before), each of five hashes and a string:
 
-    index     how many cards, entries and buckets the others hold
+    index     how many cards, entries and buckets the others hold; `filed`: tickets below it left `fresh`
     postings  bucket -> entries of 6 bytes: 2 bytes of a feature's hash, 4 bytes ticket
     exact     bucket -> entries of 12 bytes: 8 bytes of a digest, 4 bytes ticket (highest bit: the digest is that
               of an unpublished copy of that record)
     cards     number of a chunk -> `CHUNK_CARDS` cards of `CARD_BYTES`; a ticket is the number of a card
     earlier   record id -> 8-byte digests of texts the record had before (only for records with several versions)
+    fresh     string; entries that are not in `postings` yet (postings.py)
 
 Both tables grow by linear hashing, so an article costs the same whether a thousand or ten million are remembered.
 A ticket is given once: whatever was remembered after a lookup has a higher ticket than all the lookup saw, which is
@@ -50,12 +51,16 @@ WITHDRAWN, MOVED, MOVED_ON, PURGED, ROOT, UNPUBLISHED = 1, 2, 4, 8, 16, 32
 """Flags of a card; MOVED and MOVED_ON: `owner` is the record's newer ticket, in this generation or in the next."""
 RELATIONS: tuple[Relation, ...] = ("exact", "syndicated", "excerpt", "rewrite", "revised")
 """A card's relation to its family is the number in this list, from 1; 0 is none."""
-KINDS = ("index", "postings", "exact", "cards", "earlier")
+FRESH = struct.Struct(">IIIB")
+"""An entry of `fresh` before its features: ticket, the one it replaces, the one beside it, how many features."""
+FILED_FROM_BYTES = 20_000
+"""At so many bytes (about 300 articles) of `fresh` its entries are filed; every lookup reads them."""
+KINDS = ("index", "postings", "exact", "cards", "earlier", "fresh")
 PRELUDE = (
     f"local SKETCH_BYTES, CARD_BYTES, CHUNK_CARDS = {SKETCH_BYTES}, {CARD_BYTES}, {CHUNK_CARDS}\n"
-    f"local FIRST_POSTINGS, POSTINGS_FILL = {FIRST_POSTINGS}, {POSTINGS_FILL}\n"
+    f"local FIRST_POSTINGS = {FIRST_POSTINGS}\n"
     f"local FIRST_EXACT, EXACT_FILL = {FIRST_EXACT}, {EXACT_FILL}\n"
-    f"local EVERYWHERE, MOST_CANDIDATES, MOST_EARLIER = {EVERYWHERE}, {MOST_CANDIDATES}, {MOST_EARLIER}\n"
+    f"local EVERYWHERE, MOST_EARLIER, FILED_FROM_BYTES = {EVERYWHERE}, {MOST_EARLIER}, {FILED_FROM_BYTES}\n"
     f"local RELATIONS, EXACT, REVISED = {{{', '.join(repr(name) for name in RELATIONS)}}}, 1, {len(RELATIONS)}\n"
 )
 """The same figures for the scripts."""
@@ -107,9 +112,9 @@ def feature_prints(sketch: Sketch) -> bytes:
     return struct.pack(f">{len(sketch.features)}I", *[feature >> 32 for feature in sketch.features])
 
 
-def read_candidates(answer: Sequence[Sequence[bytes]]) -> list[list[Found]]:
-    """What lookup.lua found for each article."""
-    return [[Found(packed[:8], packed[8:]) for packed in found] for found in answer]
+def reference(kind: str, ticket: int, version: bytes) -> bytes:
+    """Where a candidate's card is, as copies.lua takes it: c current generation, b the one before, r this run."""
+    return struct.pack(">cI3s", kind.encode(), ticket, version)
 
 
 def in_run_candidates(sketches: Sequence[Sketch]) -> list[list[Found]]:
@@ -124,7 +129,7 @@ def in_run_candidates(sketches: Sequence[Sketch]) -> list[list[Found]]:
                 votes[earlier] = votes.get(earlier, 0) + 1
             filed.append(index)
         best = sorted(votes, key=lambda earlier: (-votes[earlier], -earlier))[:MOST_CANDIDATES]
-        lists.append([Found(struct.pack(">cI3x", b"r", earlier), sketches[earlier].packed) for earlier in best])
+        lists.append([Found(reference("r", earlier, b""), sketches[earlier].packed) for earlier in best])
     return lists
 
 

@@ -1,6 +1,6 @@
 """The memory of articles, and the one step that decides, remembers and publishes (publish.lua).
 
-    sketch ──► lookup (lookup.lua) ──► judge ──► decide, remember, publish (publish.lua)
+    sketch ──► look up (lookup.py) ──► judge ──► decide, remember, publish (publish.lua)
       ▲                                               │ somebody remembered a relevant article meanwhile
       └───────────────── the rest of the run ◄────────┘
 
@@ -32,10 +32,11 @@ from worker.state.index import (
     generation_keys,
     generation_now,
     in_run_candidates,
-    read_candidates,
 )
 from worker.state.keys import PARSED, Keys
 from worker.state.ledger import Claim
+from worker.state.lookup import Lookup
+from worker.state.postings import Postings
 from worker.state.receipts import receipt_field, today
 from worker.state.scripts import Scripts
 
@@ -115,6 +116,8 @@ class Memory:
         self._settings = settings
         self._keys = Keys(settings.state.namespace)
         self._scripts = Scripts(redis)
+        self._postings = Postings(redis, self._keys, self._scripts)
+        self._lookup = Lookup(redis, self._keys, self._postings)
 
     def publish(self, claim: Claim, candidates: Sequence[Candidate], rules: Rules) -> Published:
         """Give every article of the claimed batch its verdict, in runs of `RUN_ARTICLES`.
@@ -131,7 +134,7 @@ class Memory:
                 return Published(tuple(verdicts), False, ())
             if answer == b"generation":
                 continue
-            progress, settled, freed, named = answer
+            progress, settled, freed, named, _ = answer
             verdicts += [verdict.decode() for verdict in named]
             done = int(progress) - claim.progress
             if settled:
@@ -162,9 +165,7 @@ class Memory:
 
     def look_up(self, generation: int, sketches: Sequence[Sketch]) -> tuple[int, list[list[Found]]]:
         """Tickets given so far in the generation, and for each sketch what shares features with it."""
-        prints = [feature_prints(sketch) for sketch in sketches]
-        seen, *answer = self._scripts.run("lookup", generation_keys(self._keys, generation), prints)
-        return int(seen), read_candidates(answer)
+        return self._lookup.candidates(generation, [feature_prints(sketch) for sketch in sketches])
 
     def commit(self, claim: Claim, first: int, run: Run, rules: Rules) -> Any:
         """Publish a run, the first of which is article `first` of the batch; the answer is publish.lua's."""
@@ -201,7 +202,12 @@ class Memory:
         )
         if isinstance(answer, list):
             self._count_furniture(run, [verdict.decode() for verdict in answer[3]])
+            self._file_if(answer[4], run.generation)
         return answer
+
+    def file_fresh(self) -> None:
+        """File what waits to be filed in the current generation, however little it is."""
+        self._file_if(1, generation_now(self._redis, self._generation_seconds))
 
     def forget_source(self, source_id: str) -> int:
         """Take a source's fingerprints out of the memory; how many articles were forgotten.
@@ -242,7 +248,9 @@ class Memory:
         )
         if answer == b"generation":
             return []
-        rows: list[list[Any]] = answer
+        rows: list[list[Any]]
+        is_due, *rows = answer
+        self._file_if(is_due, run.generation)
         self._count_furniture(run, [row[0].decode() for row in rows])
         return rows
 
@@ -265,6 +273,10 @@ class Memory:
     def _article_arguments(self, run: Run) -> list[tuple[bytes, bytes, bytes, bytes]]:
         parts = zip(run.candidates, run.sketches, run.judgements, run.found, strict=True)
         return [article_arguments(*part) for part in parts]
+
+    def _file_if(self, is_due: int, generation: int) -> None:
+        if is_due:
+            self._postings.file(generation, 2 * self._generation_seconds)
 
     def _count_furniture(self, run: Run, verdicts: Sequence[str]) -> None:
         """Only what is new counts: the paragraphs of a text with many copies are no furniture.

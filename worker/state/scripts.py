@@ -12,9 +12,8 @@ from redis.commands.core import Script
 
 from worker.state.index import PRELUDE
 
-_INDEX = ("index",)
-_COPIES = ("index", "copies")
-SHARED = {"lookup": _INDEX, "publish": _COPIES, "remember": _COPIES, "family": _COPIES, "forget_source": _COPIES}
+_COPIES = ("index", "between", "copies")
+SHARED = {"publish": _COPIES, "remember": _COPIES, "family": _COPIES, "forget_source": _COPIES}
 """Which files of shared functions a script needs beside `common.lua`, in order."""
 
 
