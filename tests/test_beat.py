@@ -20,9 +20,8 @@ pytestmark = pytest.mark.slow
 
 def test_ticks_do_not_pile_up_where_no_worker_lives(tmp_path: Path) -> None:
     desk = Cli(tmp_path, settings=FAST)
-    with EmbeddedServer(desk.data):
+    with EmbeddedServer(desk.data), desk.running("beat", end=signal.SIGTERM):
         redis = connect(embedded_url(desk.data))
-        process = desk.popen("beat", stderr=-3)
 
         def waiting() -> int:
             return int(redis.llen("copydesk:bells:control"))
@@ -31,12 +30,10 @@ def test_ticks_do_not_pile_up_where_no_worker_lives(tmp_path: Path) -> None:
             files = list((desk.data / "run" / "pulses").glob("*beat*.json"))
             return msgspec.json.decode(files[0].read_bytes(), type=Pulse).monotonic if files else 0.0
 
-        wait_until(lambda: waiting() >= CONTROL_BELLS, 90, "as many ticks as may wait")
+        wait_until(lambda: waiting() >= CONTROL_BELLS, "as many ticks as may wait")
         then = seconds_seen()
-        wait_until(lambda: seconds_seen() > then + 6, 90, "further rounds of beat")
+        wait_until(lambda: seconds_seen() > then + 6, "further rounds of beat")
         assert CONTROL_BELLS <= waiting() <= CONTROL_BELLS + 1
         redis.delete("copydesk:bells:control")
-        wait_until(waiting, 30, "ticks again where there is room")
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        wait_until(waiting, "ticks again where there is room")
         redis.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from pathlib import Path
 
 import psutil
@@ -21,7 +20,7 @@ FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>Ferries</title
 
 @pytest.mark.slow
 def test_a_feeds_entry_is_stored_while_a_drop_of_files_is_worked_on(tmp_path: Path) -> None:
-    """The same lane for both: the worst case. That it is early is seen by what of the drop is still waiting."""
+    """The same lane for both: the worst case. That it is early is seen by what of the drop is stored after it."""
     drop = tmp_path / "drop"
     drop.mkdir()
     for number in range(FILES // 20):
@@ -34,15 +33,16 @@ def test_a_feeds_entry_is_stored_while_a_drop_of_files_is_worked_on(tmp_path: Pa
     feed = tmp_path / "feed.rss"
     sources = '[[source]]\nid = "drop"\nkind = "directory"\npath = "../drop"\n'
     desk = Cli(tmp_path, sources, FAST + "[workers]\nparse_processes = 1\n[batches]\ndocuments = 20\n")
-    with (tmp_path / "run.log").open("wb") as log:
-        process = desk.popen("run", stdout=log, stderr=log)
-    try:
-        wait_until(lambda: len(psutil.Process(process.pid).children()) == len(PARTS) + 1, 90, "all parts running")
-        wait_until(lambda: desk.json("status")["in_flight"] > FILES // 3, 120, "much in flight")
+    with desk.running("run") as process:
+        wait_until(lambda: len(psutil.Process(process.pid).children()) == len(PARTS) + 1, "all parts running")
+        wait_until(lambda: desk.json("status")["in_flight"] > FILES // 3, "much in flight")
         feed.write_text(FEED.format("The ferry crosses the river again, every half hour from six. " * 12))
         desk.run("sources", "add", str(feed), "--id", "feed")
-        wait_until(lambda: any(row["source_id"] == "feed" for row in desk.lines("records", "-n", "5000")), 120, "entry")
-        assert desk.json("status")["in_flight"] > 0, "the drop is not done yet"
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
+        # Told by the order in the store: whoever asks a busy system gets the answer late.
+        wait_until(lambda: "drop" in after_the_feed(desk), "the entry, and files that are stored after it")
+
+
+def after_the_feed(desk: Cli) -> list[str]:
+    """Sources of the records that were stored after the feed's; none before that is there."""
+    sources = [str(row[0]) for row in desk.stored("source_id")]
+    return sources[sources.index("feed") :] if "feed" in sources else []

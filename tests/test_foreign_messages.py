@@ -42,11 +42,8 @@ def desk(tmp_path: Path) -> Cli:
 @pytest.fixture
 def worker(desk: Cli) -> Iterator[Cli]:
     """A server of our own with one worker of every stage."""
-    with EmbeddedServer(desk.data), (desk.directory / "worker.log").open("wb") as log:
-        process = desk.popen("worker", "--concurrency", "1", stdout=log, stderr=log)
+    with EmbeddedServer(desk.data), desk.running("worker", "--concurrency", "1", end=signal.SIGTERM):
         yield desk
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0, (desk.directory / "worker.log").read_text()
 
 
 def task(name: str, arguments: list[Any], **named: Any) -> tuple[list[Any], dict[str, Any]]:
@@ -78,7 +75,7 @@ def test_foreign_messages_are_kept_and_never_run(worker: Cli) -> None:
     redis.lpush("copydesk:bells:parse", b"garbage n7 {", b'[1, "n8"]', b'{"n9": null}')
     redis.close()
     office = Desk(load_settings(worker.config, worker.data, {}), SilentBells())
-    wait_until(lambda: len(list(office.letters.find(Filter(stage="bell")))) == 9, 60, "nine letters")
+    wait_until(lambda: len(list(office.letters.find(Filter(stage="bell")))) == 9, "nine letters")
     assert not planted.exists()
     letters = list(office.letters.find())
     assert {letter.code for letter in letters} == {"foreign_message"}

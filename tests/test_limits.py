@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.desk_support import document, open_office, settings_for
+from tests.support import PATIENCE_SECONDS
 from worker import pipeline
 from worker.errors import Failed
 from worker.limits import cpu_time_limit, limit_memory
@@ -25,7 +26,7 @@ def in_a_process(work: Callable[[SimpleQueue[Any]], None]) -> Any:
     answers: SimpleQueue[Any] = context.SimpleQueue()
     process = context.Process(target=work, args=(answers,))
     process.start()
-    process.join(timeout=60)
+    process.join(PATIENCE_SECONDS)
     assert process.exitcode == 0
     return answers.get()
 

@@ -67,7 +67,7 @@ def sweep_until_settled(office: Office, dies: Any) -> int:
     """Sweep and answer bells, in a child where `dies` says so, until nothing is in flight; how many children died."""
     desk, deaths = office.desk, 0
     while desk.counters.in_flight():
-        wait_until(lambda: office.bells.waiting or pipeline.sweep(desk), what="a bell of the sweeper")
+        wait_until(lambda: office.bells.waiting or pipeline.sweep(desk), "a bell of the sweeper")
         task, _, identifier = office.bells.waiting[0]
         if dies(task, identifier):
             office.bells.waiting.popleft()
@@ -147,7 +147,7 @@ def test_the_only_article_left_of_a_feed_is_buried_as_that_member(office: Office
     batch_id = receive(office.desk, document(feed, "drop/feed.rss"))
     pipeline.parse(office.desk, batch_id)
     for _ in range(3):
-        wait_until(lambda: office.desk.ledger.claim(batch_id, PARSED), what="the lease's end")
+        wait_until(lambda: office.desk.ledger.claim(batch_id, PARSED), "the lease's end")
 
     def settled() -> bool:
         pipeline.dedupe(office.desk, batch_id)
@@ -161,7 +161,7 @@ def test_the_only_article_left_of_a_feed_is_buried_as_that_member(office: Office
 def test_a_batch_delivered_twice_is_taken_apart(office: Office) -> None:
     batch_id = receive(office.desk, *articles(3))
     for _ in range(2):
-        wait_until(lambda: office.desk.ledger.claim(batch_id, RECEIVED), what="the lease's end")
+        wait_until(lambda: office.desk.ledger.claim(batch_id, RECEIVED), "the lease's end")
 
     def split() -> bool:
         pipeline.parse(office.desk, batch_id)
@@ -245,7 +245,7 @@ def test_what_the_time_limit_of_tasks_ends_counts_as_a_delivery(
                     getattr(pipeline, task)(office.desk, identifier)
             return office.desk.counters.in_flight() == 0
 
-        wait_until(settled, 60)
+        wait_until(settled)
         assert office.verdicts() == {"stored": 2, "dead": 1}
         assert [letter.code for letter in office.letters().values()] == ["poison"]
 

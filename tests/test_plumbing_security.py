@@ -17,7 +17,7 @@ from redis.exceptions import NoPermissionError
 from tests.cli_support import FAST, Cli
 from tests.desk_support import text_article
 from tests.secured import free_port, has_openssl, make_certificates, running_server, tls_in_front_of
-from tests.support import wait_until
+from tests.support import PATIENCE_SECONDS, wait_until
 from worker import secrets
 from worker.config import load_settings
 from worker.secrets import mask, name_secrets
@@ -80,7 +80,7 @@ class Parts:
     def stop(self) -> None:
         for process in self.running:
             process.send_signal(signal.SIGTERM)
-        codes = [process.wait(timeout=40) for process in self.running]
+        codes = [process.wait(PATIENCE_SECONDS) for process in self.running]
         assert codes == [0] * len(codes), self.logs()
 
     def logs(self) -> str:
@@ -102,13 +102,13 @@ def test_each_role_works_with_its_rights_and_no_log_says_a_password(port: int, p
     parts.start("beat", "beat")
     parts.start("store", "store", "--consumer", "one")
     operator = parts.cli["operator"]
-    assert operator.json("health", "ready", "--wait", "60")["ready"]
+    assert operator.json("health", "ready", "--wait", str(PATIENCE_SECONDS))["ready"]
     (parts.base / "inbox" / "a.txt").write_text(text_article(1))
     (parts.base / "inbox" / "b.json").write_text('{"headline": "cut o')
-    wait_until(lambda: len(operator.lines("records")) == 1, 60, "the article")
+    wait_until(lambda: len(operator.lines("records")) == 1, "the article")
     (letter,) = operator.lines("dead", "list")
     operator.run("dead", "replay", letter["id"])
-    wait_until(lambda: operator.lines("dead", "list") not in ([], [letter]), 60, "the replay")
+    wait_until(lambda: operator.lines("dead", "list") not in ([], [letter]), "the replay")
     assert operator.json("reconcile")["balanced"]
     operator.run("pause", "--stage", "parse")
     operator.run("resume")
@@ -242,11 +242,8 @@ def test_planted_secrets_turn_up_nowhere(tmp_path: Path) -> None:
     for words in (("doctor",), ("health", "ready")):
         done = wrong.run(*words, code=1)
         outputs.append(done.stdout + done.stderr)
-    with (tmp_path / "run.log").open("wb") as log:
-        process = desk.popen("run", stdout=log, stderr=log)
-    wait_until(lambda: desk.json("sources", "list", code=None)["problem"], 90, "the feed's failure")
-    process.send_signal(signal.SIGINT)
-    process.wait(timeout=30)
+    with desk.running("run"):
+        wait_until(lambda: desk.json("sources", "list", code=None)["problem"], "the feed's failure")
     outputs += [path.read_bytes() for path in (tmp_path / "run.log", *(desk.data / "logs").glob("*.log"))]
     outputs.append(json.dumps(desk.lines("sources", "list")).encode())
     assert len(outputs) > 8

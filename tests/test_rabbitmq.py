@@ -12,7 +12,7 @@ from tests.cli_support import FAST, Cli
 from tests.desk_support import text_article
 from tests.rabbit import require_rabbitmq, running_rabbitmq
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 QUEUES = ("control", "pull", "parse", "dedupe", "pull.backfill", "parse.backfill", "dedupe.backfill")
 
 

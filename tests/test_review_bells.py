@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli_support import Cli
 from tests.desk_support import Bells, document, receive, text_article
-from tests.support import wait_until
+from tests.support import PATIENCE_SECONDS, wait_until
 from worker.config import load_settings
 from worker.desk import Desk
 from worker.state.server import EmbeddedServer
@@ -30,7 +30,9 @@ def test_a_broker_that_is_away_is_an_os_error_whoever_asks(tmp_path: Path) -> No
     desk = Cli(tmp_path)
     desk.data.mkdir()
     command = [sys.executable, "-c", AWAY]
-    done = subprocess.run(command, env=desk.environment, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        command, env=desk.environment, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
+    )
     assert done.stdout.split() == ["away", "away"], done.stderr[-2000:]
 
 
@@ -44,10 +46,10 @@ def test_a_lost_bell_is_rung_again_where_nobody_pulls(tmp_path: Path) -> None:
         receive(desk, document(text_article(1).encode()))
         parts = [cli.popen(*words, stdout=log, stderr=log) for words in (["beat"], ["worker", "--queues=parse,dedupe"])]
         try:
-            wait_until(lambda: desk.counters.totals()["stored"] == 1, 60, "the article's verdict")
+            wait_until(lambda: desk.counters.totals()["stored"] == 1, "the article's verdict")
         finally:
             for part in parts:
                 part.terminate()
             for part in parts:
-                part.wait(timeout=30)
+                part.wait(PATIENCE_SECONDS)
             desk.close()

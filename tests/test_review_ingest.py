@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli_support import FAST, Cli
 from tests.desk_support import text_article
-from tests.support import wait_until
+from tests.support import PATIENCE_SECONDS, wait_until
 from worker.state.server import EmbeddedServer
 from worker.supervisor import take_run_lock
 
@@ -35,11 +35,11 @@ def test_more_than_may_be_in_flight_is_worked_on_while_it_is_handed_over(tmp_pat
         process.stdin.write(json.dumps(line).encode() + b"\n")
         process.stdin.flush()
         if number == 20:
-            wait_until(paused.exists, 60, "the server")
-            wait_until(lambda: desk.json("status")["counters"]["stored"] >= 10, 60, "work on the first ones")
+            wait_until(paused.exists, "the server")
+            wait_until(lambda: desk.json("status")["counters"]["stored"] >= 10, "work on the first ones")
     process.stdin.close()
     look = json.loads(process.stdout.read())
-    assert process.wait(timeout=60) == 0
+    assert process.wait(PATIENCE_SECONDS) == 0
     assert (look["counters"]["received"], look["counters"]["stored"], look["in_flight"]) == (40, 40, 0)
     process.stdout.close()
 
@@ -57,10 +57,10 @@ def test_an_ingest_takes_the_work_over_when_the_run_ends_that_did_it(tmp_path: P
             look = desk.json("status")
             return (look["in_flight"], look["events"].get("durable_waits", 0) > 0) == (5, True)
 
-        wait_until(waits, 60, "an ingest that waits for others to work")
+        wait_until(waits, "an ingest that waits for others to work")
     lock.close()
     assert process.stdout is not None
     look = json.loads(process.stdout.read())
-    assert process.wait(timeout=60) == 0
+    assert process.wait(PATIENCE_SECONDS) == 0
     assert (look["counters"]["stored"], look["in_flight"]) == (5, 0)
     process.stdout.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.support import wait_until
+from tests.support import PATIENCE_SECONDS, wait_until
 from worker.config import Supervision
 from worker.errors import StateError
 from worker.state.server import EmbeddedServer, is_answering, socket_path
@@ -29,7 +29,7 @@ def test_a_server_that_outlives_its_owner_is_joined_and_never_doubled(tmp_path: 
     program = "import sys, time; from pathlib import Path; from worker.state.server import EmbeddedServer; "
     program += "EmbeddedServer(Path(sys.argv[1])).start(); time.sleep(600)"
     process = subprocess.Popen([sys.executable, "-c", program, str(data)])
-    wait_until(lambda: is_answering(data), 30, "the first server")
+    wait_until(lambda: is_answering(data), "the first server")
     (first,) = servers_of(data)
     # Stopped, it does not hear that its owner has gone: it ends as late as on a slow disk.
     first.suspend()
@@ -42,11 +42,11 @@ def test_a_server_that_outlives_its_owner_is_joined_and_never_doubled(tmp_path: 
         starting.join(timeout=0.5)
         assert [found.pid for found in servers_of(data)] == [first.pid]
         first.kill()
-        starting.join(timeout=30)
+        starting.join(PATIENCE_SECONDS)
         assert second.owned
         assert len(servers_of(data)) == 1
     finally:
-        starting.join(timeout=60)
+        starting.join(PATIENCE_SECONDS)
         second.stop()
     assert servers_of(data) == []
 
@@ -60,7 +60,7 @@ def test_a_watch_takes_the_server_over_from_a_short_command(tmp_path: Path) -> N
         watch.start()
         assert not long.owned
         short.stop()
-        wait_until(lambda: long.owned and is_answering(tmp_path), 10, "a server of its own")
+        wait_until(lambda: long.owned and is_answering(tmp_path), "a server of its own")
         assert watch.problem is None
     finally:
         short.stop()
@@ -77,10 +77,10 @@ def test_who_waits_for_a_server_takes_it_over_where_its_owner_ends_first(tmp_pat
         starting.join(timeout=0.2)
         assert starting.is_alive(), "somebody else starts the server"
         owner._drop_lock()
-        starting.join(timeout=30)
+        starting.join(PATIENCE_SECONDS)
         assert waiting.owned
     finally:
-        starting.join(timeout=60)
+        starting.join(PATIENCE_SECONDS)
         waiting.stop()
 
 
@@ -99,7 +99,7 @@ def test_a_stop_does_not_wait_for_a_server_that_never_comes(tmp_path: Path) -> N
     starting = threading.Thread(target=start)
     starting.start()
     server.give_up()
-    starting.join(timeout=30)
+    starting.join(PATIENCE_SECONDS)
     assert not starting.is_alive()
     server.stop()
     owner._drop_lock()

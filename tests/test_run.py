@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -47,26 +46,16 @@ def desk(tmp_path: Path) -> Cli:
 @pytest.fixture
 def running(desk: Cli) -> Iterator[Cli]:
     """A running system; it is stopped with Ctrl-C, and must leave no process behind."""
-    with (desk.directory / "run.log").open("wb") as log:
-        process = desk.popen("run", stdout=log, stderr=log)
-    started = psutil.Process(process.pid)
-    wait_until(lambda: len(started.children()) == len(PARTS) + 1, 60, "server and all parts running")
-    yield desk
-    family = started.children(recursive=True)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 0, (desk.directory / "run.log").read_text()
+    with desk.running("run") as process:
+        started = psutil.Process(process.pid)
+        wait_until(lambda: len(started.children()) == len(PARTS) + 1, "server and all parts running")
+        yield desk
+        family = started.children(recursive=True)
     assert not [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
 
 
-def rows(desk: Cli) -> list[tuple[str, int]]:
-    database = desk.data / "records.db"
-    if not database.exists():
-        return []
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-        try:
-            return list(connection.execute("SELECT id, version FROM records"))
-        except sqlite3.OperationalError:
-            return []
+def rows(desk: Cli) -> list[tuple[Any, ...]]:
+    return desk.stored("id, version")
 
 
 def test_samples_are_stored_and_a_second_run_adds_nothing(desk: Cli) -> None:
@@ -91,9 +80,9 @@ def test_an_inbox_file_is_stored_and_moved_and_the_system_stops_cleanly(running:
     text = "Quay closed for repairs\n\n" + "The old quay will be closed while divers look at its piles. " * 12
     (running.directory / "inbox" / "quay.txt").write_text(text)
     done = running.directory / "inbox" / "done" / "quay.txt"
-    wait_until(done.exists, 60, "the file in done/")
+    wait_until(done.exists, "the file in done/")
     assert done.read_text() == text
-    wait_until(lambda: any(r["headline"] == "Quay closed for repairs" for r in running.lines("records")), 60, "stored")
+    wait_until(lambda: any(r["headline"] == "Quay closed for repairs" for r in running.lines("records")), "stored")
     life = running.json("explain", str(running.directory / "inbox" / "quay.txt"))
     assert life["receipts"][0]["verdict"] == "stored"
     assert life["records"][0]["provenance"]["headline"]
@@ -113,8 +102,8 @@ def test_a_worker_told_to_stop_finishes_its_batch(running: Cli) -> None:
     supervisor = psutil.Process(running_pid(running))
     worker = next(child for child in supervisor.children() if "parse,dedupe" in " ".join(child.cmdline()))
     worker.terminate()
-    wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, 30, "the worker's end")
-    wait_until(lambda: len(rows(running)) >= 60, 60, "all stories stored")
+    wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, "the worker's end")
+    wait_until(lambda: len(rows(running)) >= 60, "all stories stored")
     events = running.json("status")["events"]
     assert events.get("redelivered", 0) == 0, "nothing was cut off"
 

@@ -49,7 +49,7 @@ class Pair:
         """The replica hears no more of its primary: it cannot log in there."""
         self.ask(self.replica, "CONFIG", "SET", "masterauth", "wrong")
         self.ask(self.replica, "CLIENT", "KILL", "TYPE", "master")
-        wait_until(lambda: self.ask(self.primary, "INFO", "replication")["connected_slaves"] == 0, 30, "the cut")
+        wait_until(lambda: self.ask(self.primary, "INFO", "replication")["connected_slaves"] == 0, "the cut")
 
     def promote(self) -> None:
         """The primary is gone; the replica takes over, by hand."""
@@ -75,8 +75,8 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
         process = subprocess.Popen(words, stdout=log, stderr=log)
         pair = Pair(primary, replica, sentinel, first)
         try:
-            wait_until(lambda: is_answering(f"redis://127.0.0.1:{sentinel}"), 30, "the Sentinel's answer")
-            wait_until(pair.is_in_step, 30, "the replica in step")
+            wait_until(lambda: is_answering(f"redis://127.0.0.1:{sentinel}"), "the Sentinel's answer")
+            wait_until(pair.is_in_step, "the replica in step")
             yield pair
         finally:
             process.kill()
@@ -102,7 +102,7 @@ def test_what_a_failover_forgot_is_done_again_and_the_books_balance(pair: Pair, 
     for number in range(3):
         (tmp_path / "drop" / f"{number}.txt").write_text(text_article(number))
     assert desk.json("run", "--until-idle")["counters"]["stored"] == 3
-    wait_until(pair.is_in_step, 30, "the replica in step")
+    wait_until(pair.is_in_step, "the replica in step")
     pair.cut_off()
     for number in range(3, 5):
         (tmp_path / "drop" / f"{number}.txt").write_text(text_article(number))

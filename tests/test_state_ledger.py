@@ -65,7 +65,7 @@ def claim_again(ledger: Ledger, batch_id: str, stage: Stage = RECEIVED) -> Claim
         found.extend(claim for claim in [ledger.claim(batch_id, stage)] if claim)
         return bool(found)
 
-    wait_until(try_it, what="the lease's end")
+    wait_until(try_it, "the lease's end")
     return found[0]
 
 

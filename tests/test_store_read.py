@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.store_entries import entry, record, sighting
+from tests.support import PATIENCE_SECONDS
 from worker.store import read
 from worker.store.sink import Sink, open_sink
 
@@ -66,7 +67,7 @@ def test_follow_starts_at_the_end_unless_told_otherwise(sink: Sink) -> None:
     while started.is_alive() and number < 10_000:
         number += 1
         sink.write([entry(record(f"later{number}"))])
-    started.join(30)
+    started.join(PATIENCE_SECONDS)
     stop.set()
     assert followed
     assert followed[0].startswith("later")

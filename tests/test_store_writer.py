@@ -15,7 +15,7 @@ import pytest
 from redis import Redis
 
 from tests.store_entries import KEYS, publish, record, sighting
-from tests.support import wait_until
+from tests.support import PATIENCE_SECONDS, wait_until
 from worker.config import Settings, State, Store
 from worker.errors import SinkError, StateError
 from worker.state.queue import Entry, StorageQueue
@@ -68,7 +68,7 @@ def running(writer: Writer) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()
 
 
@@ -143,7 +143,9 @@ def test_a_writer_killed_between_commit_and_acknowledgement_leaves_nothing_twice
     names = [f"r{n}" for n in range(50)]
     publish(redis, *(record(name) for name in names), sighting("r1"))
     arguments = [server_url, f"sqlite:///{path}", str(path.parent)]
-    killed = subprocess.run([sys.executable, "-c", KILLED_AFTER_COMMIT, *arguments], check=False, timeout=60)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_AFTER_COMMIT, *arguments], check=False, timeout=PATIENCE_SECONDS
+    )
     assert killed.returncode == -signal.SIGKILL
     assert stored_ids(sink) == names
     assert redis.xpending(KEYS.stream, "store")["pending"] == redis.xlen(KEYS.stream) == 51
@@ -172,7 +174,7 @@ def test_two_writers_of_one_group_share_the_work(redis: Redis, sink: Sink, path:
     other = open_sink(f"sqlite:///{path}")
     with running(make_writer("one")), running(make_writer("two", to=other)):
         publish(redis, *(record(f"r{n}") for n in range(400)))
-        wait_until(lambda: redis.xlen(KEYS.stream) == 0, what="an empty queue")
+        wait_until(lambda: redis.xlen(KEYS.stream) == 0, "an empty queue")
     assert sorted(stored_ids(sink)) == sorted(f"r{n}" for n in range(400))
     other.close()
 
@@ -265,13 +267,13 @@ def test_a_running_writer_says_that_it_waits_and_goes_on_alone(
     with closing(sqlite3.connect(path, isolation_level=None)) as other, running(writer):
         other.execute("BEGIN IMMEDIATE")
         publish(redis, record("a"))
-        wait_until(lambda: writer.progress().failures >= 2, what="a second failure")
+        wait_until(lambda: writer.progress().failures >= 2, "a second failure")
         assert writer.progress().status == "waiting"
         assert "locked" in writer.progress().detail
         other.execute("ROLLBACK")
-        wait_until(lambda: redis.xlen(KEYS.stream) == 0, what="an empty queue")
+        wait_until(lambda: redis.xlen(KEYS.stream) == 0, "an empty queue")
         assert stored_ids(sink) == ["a"]
-        wait_until(lambda: writer.progress().status == "running", what="the writer being well again")
+        wait_until(lambda: writer.progress().status == "running", "the writer being well again")
     assert writer.progress().status == "stopped"
 
 
@@ -284,17 +286,17 @@ def test_a_stopped_writer_ends_while_the_store_is_away(
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with running(writer):
-            wait_until(lambda: writer.progress().status == "waiting", what="the failure")
+            wait_until(lambda: writer.progress().status == "waiting", "the failure")
     assert redis.xlen(KEYS.stream) == 1
 
 
 def test_a_server_that_lost_the_group_gets_it_again(redis: Redis, sink: Sink, make_writer: MakeWriter) -> None:
     writer = make_writer()
     with running(writer):
-        wait_until(lambda: writer.progress().status == "running", what="the first round")
+        wait_until(lambda: writer.progress().status == "running", "the first round")
         redis.flushall()
         publish(redis, record("a"))
-        wait_until(lambda: stored_ids(sink) == ["a"], what="the record in the store")
+        wait_until(lambda: stored_ids(sink) == ["a"], "the record in the store")
 
 
 def test_entries_deleted_before_they_were_acknowledged_are_counted(

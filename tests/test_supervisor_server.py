@@ -56,7 +56,7 @@ def is_another(server: EmbeddedServer, killed: int) -> bool:
 
 def test_a_killed_server_comes_back_by_itself(server: EmbeddedServer, watch: ServerWatch) -> None:
     killed = kill(server)
-    wait_until(lambda: is_another(server, killed), 30, "another server")
+    wait_until(lambda: is_another(server, killed), "another server")
     assert watch.problem is None
 
 
@@ -65,9 +65,9 @@ def test_a_server_that_ends_while_it_starts_is_started_again(
 ) -> None:
     (tmp_path / "fail").touch()
     killed = kill(server)
-    wait_until((tmp_path / "failures").exists, 30, "a failed start")
+    wait_until((tmp_path / "failures").exists, "a failed start")
     (tmp_path / "fail").unlink()
-    wait_until(lambda: is_another(server, killed), 30, "another server")
+    wait_until(lambda: is_another(server, killed), "another server")
     assert watch.problem is None
 
 
@@ -99,7 +99,7 @@ def test_a_server_that_keeps_ending_is_given_up_and_named(
 ) -> None:
     (tmp_path / "fail").touch()
     kill(server)
-    wait_until(lambda: watch.problem is not None, 30, "the watch giving up")
+    wait_until(lambda: watch.problem is not None, "the watch giving up")
     assert "valkey-server ended 5 times" in str(watch.problem)
     assert len((tmp_path / "failures").read_text().splitlines()) == 5
 
@@ -110,10 +110,10 @@ def test_a_server_whose_disk_is_full_is_waited_for_and_not_given_up(server: Embe
     with pytest.raises(DiskFullError, match="its disk is full"):
         # As `copydesk status` does.
         EmbeddedServer(server.data, room_bytes=1 << 60).start()
-    wait_until(lambda: server.process is None, 30, "a look at the full disk")
+    wait_until(lambda: server.process is None, "a look at the full disk")
     for _ in range(10):
         with pytest.raises(DiskFullError):
             server.restart_if_dead()
     server.room_bytes = 0
-    wait_until(lambda: is_another(server, killed), 30, "another server")
+    wait_until(lambda: is_another(server, killed), "another server")
     assert watch.problem is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import psutil
 import pytest
 
 from tests.cli_support import FAST, Cli
-from tests.support import wait_until
+from tests.support import PATIENCE_SECONDS, wait_until
 from worker.state.pulses import Pulse
 from worker.state.server import embedded_url
 from worker.supervisor import PARTS
@@ -89,13 +88,10 @@ def desk(tmp_path: Path) -> Cli:
 
 @pytest.fixture
 def running(desk: Cli) -> Iterator[tuple[Cli, psutil.Process]]:
-    with (desk.directory / "run.log").open("wb") as log:
-        process = desk.popen("run", stdout=log, stderr=log)
-    supervisor = psutil.Process(process.pid)
-    wait_until(lambda: len(supervisor.children()) == len(PARTS) + 1, 60, "all parts running")
-    yield desk, supervisor
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 0, (desk.directory / "run.log").read_text()
+    with desk.running("run") as process:
+        supervisor = psutil.Process(process.pid)
+        wait_until(lambda: len(supervisor.children()) == len(PARTS) + 1, "all parts running")
+        yield desk, supervisor
 
 
 def part(supervisor: psutil.Process, words: str) -> psutil.Process | None:
@@ -117,8 +113,8 @@ def shown(desk: Cli) -> dict[str, Pulse]:
 @pytest.mark.slow
 def test_a_stopped_worker_is_replaced_and_its_work_done(running: tuple[Cli, psutil.Process]) -> None:
     desk, supervisor = running
-    wait_until(lambda: set(shown(desk)) == set(PARTS), 60, "a sign of life of each part")
-    assert desk.json("health", "ready", "--wait", "30")["ready"]
+    wait_until(lambda: set(shown(desk)) == set(PARTS), "a sign of life of each part")
+    assert desk.json("health", "ready", "--wait", str(PATIENCE_SECONDS))["ready"]
     assert desk.json("health", "live")["live"]
     stopped = part(supervisor, "parse,dedupe")
     assert stopped is not None
@@ -126,8 +122,8 @@ def test_a_stopped_worker_is_replaced_and_its_work_done(running: tuple[Cli, psut
         process.suspend()
     text = "The lock keeper retires\n\n" + "After forty years the keeper of the old lock hands over the key. " * 10
     (desk.directory / "inbox" / "lock.txt").write_text(text)
-    wait_until(lambda: (found := part(supervisor, "parse,dedupe")) is not None and found != stopped, 60, "another one")
-    wait_until(lambda: desk.lines("records"), 60, "the article")
+    wait_until(lambda: (found := part(supervisor, "parse,dedupe")) is not None and found != stopped, "another one")
+    wait_until(lambda: desk.lines("records"), "the article")
     assert "child_wedged" in (desk.directory / "run.log").read_text()
 
 
@@ -135,14 +131,16 @@ def celery(desk: Cli, *words: str) -> str:
     """The answer of Celery's own command line."""
     environment = desk.environment | {"COPYDESK_REDIS_URL": embedded_url(desk.data)}
     command = [sys.executable, "-m", "celery", "-A", "worker.tasks", *words]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS
+    )
     return done.stdout
 
 
 @pytest.mark.slow
 def test_a_worker_that_answers_pings_and_takes_nothing_is_replaced(running: tuple[Cli, psutil.Process]) -> None:
     desk, supervisor = running
-    wait_until(lambda: set(shown(desk)) == set(PARTS), 60, "a sign of life of each part")
+    wait_until(lambda: set(shown(desk)) == set(PARTS), "a sign of life of each part")
     wedged, node = part(supervisor, "parse,dedupe"), f"parse@{socket.gethostname()}"
     for queue in ("parse", "parse.backfill"):
         assert "OK" in celery(desk, "control", "-d", node, "cancel_consumer", queue)
@@ -150,8 +148,8 @@ def test_a_worker_that_answers_pings_and_takes_nothing_is_replaced(running: tupl
     (desk.directory / "inbox" / "a.txt").write_text(
         "The mill turns\n\n" + "The old mill turns again after a year. " * 12
     )
-    wait_until(lambda: (found := part(supervisor, "parse,dedupe")) is not None and found != wedged, 90, "another one")
-    wait_until(lambda: desk.lines("records"), 60, "the article")
+    wait_until(lambda: (found := part(supervisor, "parse,dedupe")) is not None and found != wedged, "another one")
+    wait_until(lambda: desk.lines("records"), "the article")
     assert "it has taken none" in (desk.directory / "run.log").read_text()
 
 
@@ -160,13 +158,12 @@ def test_no_process_outlives_a_supervisor_that_is_killed(desk: Cli) -> None:
     with (desk.directory / "run.log").open("wb") as log:
         process = desk.popen("run", stdout=log, stderr=log)
     supervisor = psutil.Process(process.pid)
-    wait_until(lambda: len(supervisor.children(recursive=True)) >= len(PARTS) + 3, 60, "all parts and pools running")
+    wait_until(lambda: len(supervisor.children(recursive=True)) >= len(PARTS) + 3, "all parts and pools running")
     family = supervisor.children(recursive=True)
     process.kill()
     process.wait()
     wait_until(
         lambda: not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE],
-        60,
         "the end of all of them",
     )
 
