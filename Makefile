@@ -5,6 +5,8 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Three sessions on two cores, because most tests wait; each takes whole files, in the order of tests/conftest.py.
+SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 
 help: ## Show this list
 	grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -22,7 +24,7 @@ run: $(VENV)/.installed ## Install, then run everything on samples/ and inbox/ (
 	exec $(BIN)/copydesk run
 
 test: $(VENV)/.installed-dev ## Install, then run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 lint: $(VENV)/.installed-dev ## Check style
 	$(BIN)/ruff format --check .

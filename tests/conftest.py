@@ -1,7 +1,11 @@
-"""Shared fixtures: a real valkey-server for every test session, empty for each test."""
+"""Shared fixtures: a real valkey-server for every test session, empty for each test; and the order of the tests.
+
+`make test` runs several sessions side by side (pytest-xdist, a file at a time): nothing may have a fixed port or name.
+"""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +19,15 @@ from worker.state.server import EmbeddedServer, embedded_url
 # No test asserts how long something takes: a model that is loaded on the first call is no failure.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# In the background of a shell script SIGINT is ignored, and every process that tests stop with it would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole files in the order of how long they wait: faults, files with slow tests, the others."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path.stem != "test_faults", item.path not in slow))
 
 
 @pytest.fixture(scope="session")
