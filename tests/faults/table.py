@@ -70,7 +70,7 @@ SCENARIOS: dict[str, Scenario] = {
     "F10": Scenario(step_clock, short={"documents": 500}, long={"documents": 20_000}, needs=("linux", "cc")),
     "F11": Scenario(
         trouble_sink,
-        short={"documents": 8_000, "slow_seconds": 1.0, "down_seconds": 3},
+        short={"documents": 5_000, "slow_seconds": 1.0, "down_seconds": 3},
         long={"documents": 20_000, "slow_seconds": 3.0, "down_seconds": 180},
     ),
     "F12": Scenario(
