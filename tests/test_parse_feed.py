@@ -214,3 +214,26 @@ def test_drawings_and_nested_sections_do_not_cost_the_text(markup: str, text: st
     (found,) = rss(f"<item><title>Bridge</title><description>{markup}</description></item>")
     assert isinstance(found, Article)
     assert found.body_text == text
+
+
+def test_an_element_with_thousands_of_attributes_is_refused_before_it_is_read() -> None:
+    attributes = " ".join(f"a{number}='1'" for number in range(3000))
+    (found,) = parse(f"<rss version='2.0'><channel><item {attributes}><title>T</title></item></channel></rss>".encode())
+    assert isinstance(found, Refusal)
+    assert found.code == "too_large"
+
+
+def test_a_date_that_counts_from_now_counts_from_the_answer() -> None:
+    content = (
+        b"<rss version='2.0'><channel><item><title>T</title><pubDate>20 minutes ago</pubDate></item></channel></rss>"
+    )
+    answered_at = datetime(2025, 6, 1, 12, tzinfo=UTC)
+    http = Http(url="https://valley.example/feed", status=200, answered_at=answered_at)
+    document = Document(source_id="s", origin="a", received_at=answered_at, http=http)
+    (served,) = parse_document(document, content)
+    assert isinstance(served, Article)
+    assert served.published_at == datetime(2025, 6, 1, 11, 40, tzinfo=UTC)
+    assert served.provenance["published_at"] == "feed, counted back"
+    (kept,) = parse(content)
+    assert isinstance(kept, Article)
+    assert (kept.published_at, "date_relative" in kept.warnings) == (None, True)

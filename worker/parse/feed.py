@@ -37,6 +37,8 @@ _MEDIA_DESCRIPTION = re.compile(r"(</?media:)description(?:\s[^<>]*?)?(/?>)")
 _NESTED_CDATA = re.compile(r"&lt;!\[CDATA\[|(?<=<!\[CDATA\[)\s*<!\[CDATA\[|(?<=\]\]>)\s*\]\]>|\]\]&gt;")
 _OPENING_TAG = re.compile(r"<(\w[^<>]*)>")
 _SURROGATES = range(0xD800, 0xE000)
+_MAX_ATTRIBUTES = 2_000
+"""Of one element; feedparser's time grows with their square."""
 _MAX_DEPTH = 500
 """Open elements inside each other; feedparser keeps them on a list and grows slow far above this."""
 
@@ -118,10 +120,16 @@ def _possible(reference: re.Match[str]) -> str:
 
 def _refuse_hostile(text: str) -> None:
     refuse_entities(text.encode(errors="replace"))
-    if text.count("<") < _MAX_DEPTH:
+    if text.count("<") < _MAX_DEPTH and text.count("=") < _MAX_ATTRIBUTES:
         return
     depth = 0
     for found in _XML_TAG.finditer(text):
+        if (
+            found[1] is not None
+            and found.end() - found.start() > _MAX_ATTRIBUTES
+            and found[0].count("=") > _MAX_ATTRIBUTES
+        ):
+            raise Rejected("too_large", f"an element with more than {_MAX_ATTRIBUTES} attributes")
         if found[1] is None or found[2]:
             continue
         depth = max(0, depth - 1) if found[1] else depth + 1
