@@ -7,6 +7,7 @@ import lxml.html
 from worker.parse.html_blocks import read_blocks
 from worker.parse.html_body import choose_body, find_body
 from worker.parse.html_extractors import Opinions
+from worker.parse.html_repeats import without_repeats
 from worker.parse.html_weights import FITTED
 from worker.parse.html_words import PHRASES, PLACES, read_table
 
@@ -100,3 +101,27 @@ def test_other_extractors_are_asked_only_in_doubt() -> None:
     assert huge.names() == set()
     assert body is not None
     assert body.text.count("\n\n") > 5990
+
+
+def test_a_run_of_paragraphs_comes_once_however_often_the_page_holds_it() -> None:
+    article = PAGE[PAGE.index("<article") : PAGE.index("</article>")].partition("</h1>")[2]
+    twice = PAGE.replace("</article>", f"</article><article class='article'><h1>For phones</h1>{article}</article>")
+    text = body_of(twice)
+    assert [text.count(paragraph) for paragraph in PARAGRAPHS] == [1] * len(PARAGRAPHS)
+
+
+def test_a_single_paragraph_may_come_again() -> None:
+    verses = [
+        "A kiln is lit, the valley sings.",
+        "The fire burns for three long days.",
+        "A kiln is lit, the valley sings.",
+    ]
+    assert without_repeats("\n\n".join(verses)) == "\n\n".join(verses)
+
+
+def test_labels_of_advertisements_are_left_out() -> None:
+    marked = PAGE.replace(f"<p>{PARAGRAPHS[5]}</p>", f"<p>ADVERTISEMENT</p><p>- Anzeige -</p><p>{PARAGRAPHS[5]}</p>")
+    text = body_of(marked)
+    assert "ADVERTISEMENT" not in text
+    assert "Anzeige" not in text
+    assert PARAGRAPHS[5] in text

@@ -10,6 +10,7 @@ from worker.parse.draft import Draft
 from worker.parse.html_authors import set_authors
 from worker.parse.html_byline import visible_names, without_sites
 from worker.parse.html_metadata import read_metadata
+from worker.parse.html_signature import find_signature
 from worker.parse.json_ld import read_facts
 
 
@@ -44,6 +45,21 @@ def names(markup: str) -> list[str]:
         ("<h1>Kiln</h1><span>Ann Roe, April 19, 2020</span>", ["Ann Roe"]),
         ("<h1>Kiln</h1><p>11.12.2019 - Ann Roe</p>", ["Ann Roe"]),
         ("<h1>Kiln</h1><p>Am Sonntag, 5. November 2023</p>", []),
+        ("<h1>Kiln</h1><p>Ein Gastbeitrag von <b>Ann Roe</b></p>", ["Ann Roe"]),
+        ("<h1>Kiln</h1><p>- Redaktion: Ann Roe (Sprecherin der Töpfer)</p>", ["Ann Roe"]),
+        ("<h1>Kiln</h1><p>Redaktion im Wandel</p>", []),
+        ("<h1>Kiln</h1><p><b>Contributors:</b> Ann Roe</p>", ["Ann Roe"]),
+        ("<h1>Kiln</h1><p>Autoren Ann Roe und Tom Lee</p>", ["Ann Roe", "Tom Lee"]),
+        ("<h1>Kiln</h1><p><span>By</span><span>by ANN ROE and TOM LEE</span></p>", ["Ann Roe", "Tom Lee"]),
+        ("<h1>Kiln</h1><p>Posted by Ann</p>", ["Ann"]),
+        ("<h1>Kiln</h1><p>By Christmas</p>", []),
+        ('<div class="author">Posted on May 3, 2025 by Ann Roe</div>', ["Ann Roe"]),
+        ('<span class="author vcard">ann</span>', ["ann"]),
+        ('<span class="byline__tag">Pottery</span>', []),
+        ('<a rel="author" href="/">Kilns in the Valley</a>', []),
+        ('<div class="with-sidebar"><p class="byline">By Ann Roe</p></div>', ["Ann Roe"]),
+        ('<div class="sidebar"><p class="byline">By Ann Roe</p></div>', []),
+        ('<h1>窯</h1><a href="/author/18/">著者：山田花子</a>', ["山田花子"]),
     ],
 )
 def test_reads_visible_bylines(markup: str, expected: list[str]) -> None:
@@ -93,7 +109,42 @@ BYLINE = '<p class="byline">By Tom Lee</p>'
             "",
             [],
         ),
+        (ld('"TomL"'), BYLINE, ["Tom Lee"]),
+        (ld('"Tom"'), '<p class="byline">By Tom</p><p>By Eva Lenz</p>', ["Tom"]),
+        (ld('"TomL"'), "", ["TomL"]),
+        (ld('"Eva Lenz"'), BYLINE, ["Eva Lenz"]),
+        (ld('"Eva Lenz"'), f"{BYLINE}<p>Editor : <a href='/eva'>Eva Lenz</a></p>", ["Tom Lee"]),
+        (ld('"Eva Lenz"'), "<p>Editor: Eva Lenz</p>", ["Eva Lenz"]),
     ],
 )
 def test_people_are_authors_and_outlets_are_not(head: str, body: str, expected: list[str]) -> None:
     assert authors(head, body) == expected
+
+
+TEXT = ["The kiln was lit again on Monday.", "Potters came from three valleys.", "It will burn until the spring."]
+
+
+def signed(paragraphs: list[str], markup: str) -> tuple[str, ...]:
+    found = find_signature("\n\n".join(paragraphs), markup, "A kiln burns")
+    return found.names if found else ()
+
+
+@pytest.mark.parametrize(
+    ("paragraphs", "markup", "expected"),
+    [
+        (["Ann Roe", *TEXT], "<p><strong>Ann Roe</strong></p>", ("Ann Roe",)),
+        (["...a kiln burns", "Ann Roe/Tom Lee", *TEXT], "<p><b>Ann Roe/Tom Lee</b></p>", ("Ann Roe", "Tom Lee")),
+        ([*TEXT, "Ann Roe"], "<p><em>Ann Roe</em></p>", ("Ann Roe",)),
+        ([*TEXT, "Ann Roe"], '<p style="text-align:right">Ann Roe</p>', ("Ann Roe",)),
+        ([*TEXT, "ar, tl; Foto: Tom Lee"], "", ("ar", "tl")),
+        ([*TEXT, "dpa; Foto: Tom Lee"], "", ()),
+        ([*TEXT, "Ann Roe"], "<p>Ann Roe</p>", ()),
+        (["Ann Roe", *TEXT, "Roe has burnt pots since May."], "<p><b>Ann Roe</b></p>", ()),
+        (["Monday Potters", *TEXT, "All potters know."], "<p><b>Monday Potters</b></p>", ()),
+        (["Key Takeaways", *TEXT], "<p><strong>Key Takeaways</strong></p>", ()),
+        ([TEXT[0], "Ann Roe", *TEXT[1:]], "<p><b>Ann Roe</b></p>", ()),
+        ([*TEXT, "Ann Roe fired the kiln."], "<p><b>Ann Roe fired the kiln.</b></p>", ()),
+    ],
+)
+def test_a_name_set_apart_from_the_text_signs_it(paragraphs: list[str], markup: str, expected: tuple[str, ...]) -> None:
+    assert signed(paragraphs, markup) == expected

@@ -19,10 +19,11 @@ from worker.model import Article, Document, Media
 from worker.parse import json_ld
 from worker.parse.draft import Draft
 from worker.parse.html_authors import set_authors
-from worker.parse.html_body import find_body
+from worker.parse.html_body import Body, find_body
 from worker.parse.html_headline import Heading, read_headings
 from worker.parse.html_media import set_media
 from worker.parse.html_metadata import Metadata, headline_of, read_metadata
+from worker.parse.html_signature import find_signature
 from worker.parse.rights import rights_in_headers, rights_in_page, set_rights
 from worker.parse.subjects import subjects_in_node, subjects_in_terms
 
@@ -184,7 +185,8 @@ def _set_visible_date(draft: Draft, tree: lxml.html.HtmlElement) -> None:
 def _set_body(draft: Draft, tree: lxml.html.HtmlElement, markup: str, found: Metadata) -> str | None:
     """Sets the body; returns the method that found it."""
     body = find_body(tree, markup, found.title or "")
-    if body is not None and draft.set_text("body_text", _without_head(body.text, draft), body.method):
+    text = _without_signature(body, draft) if body else ""
+    if body is not None and draft.set_text("body_text", _without_head(text, draft), body.method):
         draft.set("body_html", sanitize(body.markup, draft.fields.get("url")), body.method)
         if body.agreement < _DISAGREEMENT:
             draft.warn("body_uncertain")
@@ -197,6 +199,14 @@ def _set_body(draft: Draft, tree: lxml.html.HtmlElement, markup: str, found: Met
             draft.warn("body_uncertain")
             return "article-element"
     return None
+
+
+def _without_signature(body: Body, draft: Draft) -> str:
+    """The body's text; where nothing else named an author, who signs it becomes that, and the line goes."""
+    if "authors" in draft.fields:
+        return body.text
+    signed = find_signature(body.text, body.markup, draft.fields.get("headline", ""))
+    return signed.text if signed and draft.set_authors(signed.names, "text") else body.text
 
 
 def _without_head(text: str, draft: Draft) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 import lxml.html
 from trafilatura.metadata import extract_author
 
 from worker.clean.people import is_agency, is_person_name
+from worker.clean.text import clean_line
 from worker.model import Person
 from worker.parse.draft import Draft
-from worker.parse.html_byline import look_like_names, says_by, visible_names, without_sites
+from worker.parse.html_byline import EXPLICIT, look_like_names, says_by, visible_names, without_sites
 from worker.parse.html_metadata import Metadata, site_names
 from worker.parse.json_ld import names_of, types_of
 
@@ -25,6 +27,7 @@ _NAMES = (
 )
 _SIMILAR = re.compile(r"(?:^|[.:_-]|article)(?:authors?|byline)(?:[._-]?names?)?$")
 """Meta elements that name an author, under the many names that site software gives them."""
+_EDITOR = re.compile(r"editor ?[:：] ?(.+)", re.IGNORECASE)
 _MOST_NAMES = 20
 _OWNER_WORDS = 3
 _OUTLET = re.compile(
@@ -50,12 +53,40 @@ def set_authors(draft: Draft, tree: lxml.html.HtmlElement, found: Metadata) -> N
     owners += [name for name in (*persons, *declared) if _is_owner(name, found, sites)]
     if "authors" not in draft.fields:
         draft.set_authors(without_sites(declared, sites), "meta")
+    _correct(draft, tree, sites)
     if "authors" not in draft.fields:
         any(draft.set_authors(without_sites(names, sites), "byline") for names in visible_names(tree))
     if "authors" not in draft.fields and owners:
         draft.set_authors(owners[:1], "meta")
     if "authors" not in draft.fields:
         draft.set_authors(without_sites(_guessed(tree), sites), "text")
+
+
+def _correct(draft: Draft, tree: lxml.html.HtmlElement, sites: tuple[str, ...]) -> None:
+    """Replaces a declared author that is only a login name, or whom the page calls its editor, by who is shown."""
+    known = [person.name for person in draft.fields.get("authors", ())]
+    login = bool(known) and not any(map(_could_be_name, known))
+    if not login and not (len(known) == 1 and _is_editor(tree, known[0])):
+        return
+    groups = [without_sites(names, sites) for names in visible_names(tree)]
+    if login and any(name in group for name in known for group in groups):
+        return
+    shown = next((group for group in islice(groups, EXPLICIT) if group and not set(group) & set(known)), [])
+    if shown:
+        del draft.fields["authors"]
+        draft.set_authors(shown, "byline")
+
+
+def _could_be_name(name: str) -> bool:
+    """As a name looks, or in a script without capitals."""
+    return look_like_names([name]) or name.lower() == name.upper()
+
+
+def _is_editor(tree: lxml.html.HtmlElement, name: str) -> bool:
+    """Whether the page says `Editor: ` before this name."""
+    places = tree.xpath("//body//*[not(self::script or self::style)][contains(text(), 'ditor')]")
+    said = (_EDITOR.match(clean_line(place.text_content()[:200])) for place in places[:10])
+    return any(found is not None and found[1].startswith(name) for found in said)
 
 
 def _guessed(tree: lxml.html.HtmlElement) -> list[str]:

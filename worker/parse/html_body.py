@@ -21,6 +21,7 @@ from worker.parse import html_weights as weights
 from worker.parse.html_blocks import Block, read_blocks
 from worker.parse.html_evidence import Evidence, Place, context_evidence, local_evidence, survey
 from worker.parse.html_extractors import Opinions
+from worker.parse.html_repeats import repeated, without_repeats
 
 _CHOSEN = 0.5
 """Chance from which on a block belongs to the article."""
@@ -31,6 +32,11 @@ _PROMPTS = (
     ("near_consent", "says_legal_only"),
 )
 """Short blocks whose place and words say the same are prompts, however much like prose they look."""
+_AD_LABEL = re.compile(
+    r"[-–—\s(\[]*(?:advertisements?|advertising|anzeige|werbung|publicité|publicidad|publicidade|pubblicità|advertentie|"
+    r"annonse?|reklama?|реклама|広告|广告|廣告|광고)[-–—\s)\]]*",
+    re.IGNORECASE,
+)
 _HOPELESS = 0.002
 """Chance of a block that nothing is asked about."""
 _AGREED = 0.92
@@ -70,23 +76,32 @@ def choose_body(blocks: list[Block], title: str, others: Opinions, tables: weigh
     """A page's blocks, what other extractors say of it, and weights -> the article's text."""
     place = survey(blocks, title)
     local = local_evidence(blocks, place)
-    chances = judge(local, place, tables.own_first, tables.own_second)
+    chances = _settled(blocks, judge(local, place, tables.own_first, tables.own_second))
     if len(blocks) > _MANY:
         return _body(blocks, chances, "blocks", 1.0) if max(chances) >= _CHOSEN else None
     doubt = _doubt(chances, place.words)
     if doubt < _NO_DOUBT:
         return _body(blocks, chances, "blocks", 1 - doubt)
     own = _bag(_text(blocks, chances))
-    agreement = _overlap(own, _bag(others.fast))
+    agreement = _overlap(own, _bag(without_repeats(others.fast)))
     if agreement > (_AGREED if doubt > _LITTLE_DOUBT else _NEARLY_AGREED):
         return _body(blocks, chances, "blocks", agreement)
-    agreement = _overlap(own, _bag(others.full))
+    agreement = _overlap(own, _bag(without_repeats(others.full)))
     if agreement > _AGREED:
         return _body(blocks, chances, "blocks", agreement)
     texts = {"resi": others.fast, "full": others.full, "prec": others.precise}
+    texts = {name: without_repeats(text) for name, text in texts.items()}
     joint = judge(with_others(local, blocks, texts), place, tables.joint_first, tables.joint_second)
-    both = [(one + other) / 2 for one, other in zip(chances, joint, strict=True)]
+    both = _settled(blocks, [(one + other) / 2 for one, other in zip(chances, joint, strict=True)])
     return _most_alike(blocks, {"blocks": chances, "blocks+others": both}, texts)
+
+
+def _settled(blocks: list[Block], chances: list[float]) -> list[float]:
+    """Chances where what no reader would miss has none: a run of paragraphs for the second time, labels of ads."""
+    chosen = [index for index, chance in enumerate(chances) if chance >= _CHOSEN]
+    again = {chosen[at] for at in repeated([blocks[index].text for index in chosen])}
+    again.update(index for index in chosen if _AD_LABEL.fullmatch(blocks[index].text))
+    return [0.0 if index in again else chance for index, chance in enumerate(chances)]
 
 
 def _doubt(chances: list[float], words: list[float]) -> float:

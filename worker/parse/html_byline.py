@@ -29,12 +29,13 @@ _OUTLET_CUT = re.compile(r"\s+[-–—|/]\s+")
 _DIGIT = re.compile(r"\d")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _ELSEWHERE = re.compile(
-    r"comment|kommentar|related|recommend|teaser|promo|sidebar|footer|card|widget|nav|menu|share|social|avatar|image|photo|bio\b|"
-    r"description|date|follow|newsletter|more-?from",
+    r"comment|kommentar|related|recommend|teaser|promo|sidebar|footer|(?<!v)card|widget|nav|menu|share|social|avatar|image|photo|bio\b|"
+    r"description|date|follow|newsletter|more-?from|(?:^|[\W_])(?:tag|category|topic)s?(?:$|[\W_])",
     re.IGNORECASE,
 )
 _OTHER_TEXTS = re.compile(
-    r"comment|kommentar|related|recommend|teaser|sidebar|footer|more-?from|most-?read|trending|popular|latest|read-?next",
+    r"comment|kommentar|related|recommend|teaser|(?<!with-)(?<!has-)(?<!content-main-)sidebar|footer|more-?from|most-?read|"
+    r"trending|popular|latest|read-?next",
     re.IGNORECASE,
 )
 _PROFILE = re.compile(
@@ -44,7 +45,9 @@ _PROFILE = re.compile(
 )
 _LABEL = re.compile(
     r"(?:by|written by|reported by|posted by|published by|words(?: by)?|story by|text(?: by| von)?|authors?|"
-    r"about the authors?|vo[nm]|verfasst von|geschrieben von|erstellt von|veröffentlicht von|autor(?:in|en|es|a)?|par|"
+    r"about the authors?|contributors?(?=\s*[:：])|redaktion(?=\s*[:：])|vo[nm]|verfasst von|"
+    r"geschrieben von|erstellt von|veröffentlicht von|ein (?:gast)?(?:artikel|beitrag|bericht|kommentar) von|"
+    r"autor(?:in|en|innen|es|a)?|par|"
     r"écrit par|publié par|auteurs?|por|escrito por|publicado por|di|scritto da|da|a cura di|autore|door|"
     r"geschreven door|af|av|skrevet av|tekst|от|автор|yazan|oleh|penulis|投稿者|著者|作者|文)"
     r"(?:\s*[:：]\s*|\s+|$|(?-i:(?<=y|n|r)(?=[A-ZÀ-Þ])))",
@@ -57,9 +60,10 @@ _AUTHOR_PAGE = re.compile(
 )
 _JOINS = re.compile(r"(?:and|und|et|y|e|og|och|en|&|,|;|/)", re.IGNORECASE)
 _SAYS_BY = re.compile(
-    r"\s*(?:(?:(?:written|reported|posted|published|story|words|text)\s+)?by|(?:verfasst|geschrieben|erstellt|"
-    r"veröffentlicht|text|ein beitrag|ein artikel)?\s*von|(?:écrit |publié )?par|(?:escrito |publicado )?por|"
-    r"(?:scritto )?da|di|a cura di|door|av|af|oleh|autor(?:in)?|author|penulis|投稿者)"
+    r"[\s|·•–-]*(?:(?:(?:written|reported|posted|published|story|words|text)\s+)?by|(?:verfasst|geschrieben|erstellt|"
+    r"veröffentlicht|text|ein (?:gast)?(?:artikel|beitrag|bericht|kommentar))?\s*von|(?:écrit |publié )?par|"
+    r"(?:escrito |publicado )?por|(?:scritto )?da|di|a cura di|door|av|af|oleh|autor(?:in|en|innen)?|author|"
+    r"contributors?(?=\s*[:：])|redaktion(?=\s*[:：])|penulis|投稿者)"
     r"(?:\s*[:：]|\s|$|(?-i:(?<=y|n|r)(?=[A-ZÀ-Þ])))",
     re.IGNORECASE,
 )
@@ -85,15 +89,28 @@ _TAIL = re.compile(
 _BEFORE = re.compile(
     r"^(?:about(?: the authors?)?|über|view all posts by|see all (?:articles|posts) by|"
     r"(?:zeige )?alle (?:beiträge|artikel) von|"
-    r"read more about|more (?:from|by)|posts? by|articles? by|insights from|author posted by)\s*:?\s*",
+    r"read more about|more (?:from|by)|posts? by|articles? by|insights from|author posted by)\s*:?\s*|"
+    rf"^(?:posted|published|veröffentlicht|erstellt|publié|publicado)(?: on| am| le| el)?:? {_DATE}[\d:., ]*"
+    r"(?=(?:by|von|par|por) )|^[\s|·•–-]+",
     re.IGNORECASE,
 )
+_NO_DATE_AFTER = re.compile(r"\s+(?:in|for|le|el)\s", re.IGNORECASE)
+"""What follows a whole name, but stands inside titles: `Human in the Loop`."""
+_IN_BRACKETS = re.compile(r"\s*\([^()\s]+\s[^()]*\)")
+_PLAIN_SAYING = re.compile(
+    r"(?:written|posted|published) by|(?:verfasst|geschrieben|veröffentlicht) von|(?:écrit|publié) par|"
+    r"(?:escrito|publicado) por|scritto da",
+    re.IGNORECASE,
+)
+"""What announces an author even where a single word follows."""
 _NAME_WORD = re.compile(
     r"(?:[^\W\d_a-zß-öø-ÿ][^\W\d_]*[.'’-]?)+|(?:[A-Z]\.)+|d[’'][A-Z]\w+|"
     r"(?:van|von|der|den|de|del|della|da|di|do|dos|du|la|le|el|al|bin|ben|ibn|zu|zur|af|av|y|e|ter|ten|st)\.?"
 )
 Elements = list[lxml.html.HtmlElement]
 
+EXPLICIT = 4
+"""How many of the first groups of `visible_names` come from explicit markup and look like names."""
 _LONGEST = 160
 _MOST_ELEMENTS = 12
 _NEAR = 5
@@ -138,7 +155,11 @@ def visible_names(tree: lxml.html.HtmlElement) -> Iterator[list[str]]:
     for elements in (*marked, named):
         yield _names_in(elements, strict=False)
     yield _names_in([link for link in profiles if _leads_to_name(link)], strict=True)
+    yield _names_in([link for link in profiles if _LABEL.match(clean_line(_lines_of(link)))], strict=False)
     yield dated[:1]
+    yield _names_in(
+        [element for element in saying if _PLAIN_SAYING.match(clean_line(_lines_of(element)))], strict=False
+    )
 
 
 def says_by(label: str) -> bool:
@@ -267,7 +288,7 @@ def _add(pieces: list[str], text: str | None, before: str) -> None:
     """Adds a piece of text; a capital right after a small letter of another element starts a line."""
     text = re.sub(r"\s+", " ", text or "")
     last = pieces[-1][-1:] if pieces else ""
-    glued = bool(text) and last.islower() and text[0].isupper()
+    glued = bool(text) and last.islower() and (text[0].isupper() or bool(_LABEL.fullmatch(pieces[-1].strip())))
     if text or before:
         pieces.append("\n" + text if before or glued else text)
 
@@ -290,10 +311,11 @@ def _names_in_line(line: str) -> list[str]:
     line = _BEFORE.sub("", line)
     for _ in range(2):
         line = _LABEL.sub("", line, count=1) if _LABEL.match(line) else line
-    line = _TAIL.sub("", BYLINE_PREFIX.sub("", line))
-    if not 2 <= len(line) <= _LONGEST:
+    line = BYLINE_PREFIX.sub("", _IN_BRACKETS.sub("", line))
+    kept = _TAIL.sub("", line)
+    if not 2 <= len(kept) <= _LONGEST or (" " not in kept and _NO_DATE_AFTER.match(line, len(kept))):
         return []
-    people = parse_byline(line).people
+    people = parse_byline(kept).people
     likely = [person.name for person in people if len(person.name.split()) <= _MOST_WORDS]
     return likely if len(likely) == len(people) else []
 
