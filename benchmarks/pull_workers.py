@@ -80,25 +80,34 @@ def measure_kills(count: int, kills: int, seed: int = 1) -> dict[str, Any]:
         base = Path(directory)
         with office(base) as desk:
             desk.sources.add_all(sources(count, port, min(count, HOSTS_OF_KILLED), ENTRIES_OF_KILLED))
-            killed = kill_workers(desk, base, kills, random.Random(seed))
-            print(f"{killed} workers killed; storing what they brought", file=sys.stderr)
-            stats = requests.get(f"http://127.0.0.1:{port}/stats", timeout=5).json()
-            return {"feeds": count, "kills": killed, **stats, **settle_all(desk, count)}
+            killed_at = kill_workers(desk, base, port, kills, random.Random(seed))
+            print(f"{len(killed_at)} workers killed; storing what they brought", file=sys.stderr)
+            return {"feeds": count, "killed_after_polls": killed_at, **stats_of(port), **settle_all(desk, count)}
 
 
-def kill_workers(desk: Desk, base: Path, kills: int, chance: random.Random) -> int:
-    """Keep two workers alive until every feed was polled, and kill one now and then; how many were killed."""
+def stats_of(port: int) -> dict[str, Any]:
+    """What the server saw until now."""
+    answer: dict[str, Any] = requests.get(f"http://127.0.0.1:{port}/stats", timeout=30).json()
+    return answer
+
+
+def kill_workers(desk: Desk, base: Path, port: int, kills: int, chance: random.Random) -> list[int]:
+    """Keep two workers alive until every feed was polled; after how many polls each of the killed was killed.
+
+    None is killed before another poll has come, or all kills would hit workers that are just starting.
+    """
     workers = [start(base, "worker", "--queues", "pull", "--name", f"w{number}") for number in range(2)]
-    killed = 0
+    killed: list[int] = []
     try:
         while not all_polled(desk):
             time.sleep(chance.uniform(0.1, 1.5))
+            seen = stats_of(port)["seen"]
             if any(worker.poll() is not None for worker in workers):
                 raise SystemExit("a worker has ended by itself:\n" + (base / "parts.log").read_text()[-3000:])
-            if killed < kills and desk.redis.zcard(desk.keys.name("asking")):
+            if len(killed) < kills and seen > max(killed, default=0):
                 kill(workers.pop(chance.randrange(2)))
-                killed += 1
-                workers.append(start(base, "worker", "--queues", "pull", "--name", f"w{killed + 1}"))
+                killed.append(seen)
+                workers.append(start(base, "worker", "--queues", "pull", "--name", f"w{len(killed) + 1}"))
     finally:
         for worker in workers:
             kill(worker)
