@@ -46,6 +46,7 @@ faults: $(VENV)/.installed-dev ## Run every fault scenario in full, for hours (F
 bench: $(VENV)/.installed-dev ## Measure throughput
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/polling.py
+	$(BIN)/python -m benchmarks.pull_workers
 
 clean: ## Remove the environment and caches (never data/)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info
