@@ -125,3 +125,9 @@ def test_labels_of_advertisements_are_left_out() -> None:
     assert "ADVERTISEMENT" not in text
     assert "Anzeige" not in text
     assert PARAGRAPHS[5] in text
+
+
+def test_parts_of_a_text_may_recur() -> None:
+    list_of_day = list(PARAGRAPHS[:4])
+    plan = [*(f"{number}. step of the plan" for number in range(12)), *list_of_day, "On the second day:", *list_of_day]
+    assert without_repeats("\n\n".join(plan)) == "\n\n".join(plan)
