@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.desk_support import Office, open_office, settings_for, spooled, text_article
 from worker import pipeline
 from worker.errors import StateError
+from worker.intake.directory import ignore_progress, pull_directory
 from worker.intake.inbox import pull_inbox
+from worker.intake.receiver import Pulled
 from worker.model import Source
 from worker.state.durability import run_id
 from worker.state.queue import Entry, StorageQueue
@@ -131,6 +134,35 @@ def test_large_bytes_stay_where_the_server_forgot_the_verdict(
     pipeline.dedupe(desk, batch_id)
     assert office.verdicts() == {"stored": 1}
     assert list(desk.spool.directory.iterdir()) == []
+
+
+def test_a_directory_is_read_again_from_where_the_server_remembers_it(house: Forgetful, tmp_path: Path) -> None:
+    office, desk = house.office, house.office.desk
+    desk.settings = msgspec.structs.replace(
+        desk.settings, batches=msgspec.structs.replace(desk.settings.batches, documents=2)
+    )
+    lines = [
+        msgspec.json.encode({"guid": str(number), "headline": f"Story {number}", "body_text": text_article(number)})
+        for number in range(6)
+    ]
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "a.jsonl").write_bytes(b"\n".join(lines))
+    source = Source(id="archive", kind="directory", path=str(tmp_path / "archive"))
+
+    def pull(progress: Callable[[Pulled], None] = ignore_progress) -> Pulled:
+        return pull_directory(
+            source, desk.intake_of(source), desk.settings, desk.spool, datetime.now(UTC), progress=progress
+        )
+
+    house.settle()
+    cuts = [house.cut]
+    with pytest.raises(StateError, match="started again"):
+        pull(lambda _: cuts.pop()() if cuts else None)
+    assert desk.counters.in_flight() == 0, "the first two lines are forgotten, and nothing was taken behind them"
+    assert pull().documents == len(lines)
+    office.bells.waiting.popleft()  # the bell of the batch that was forgotten
+    office.drain()
+    assert office.verdicts() == {"stored": len(lines)}
 
 
 def test_every_start_is_a_run_of_its_own(house: Forgetful) -> None:

@@ -19,7 +19,7 @@ from worker.state.burials import Burials
 from worker.state.clock import Clock
 from worker.state.connection import connect
 from worker.state.counters import Counters
-from worker.state.durability import run_id, wait_until_durable
+from worker.state.durability import run_id, server_run, wait_until_durable
 from worker.state.feeds import Feeds
 from worker.state.hosts import Hosts
 from worker.state.keys import Keys
@@ -147,11 +147,20 @@ class Desk:
     # The methods below are what intake sees of the ledger (worker.intake.receiver.Receiver).
 
     def receive(
-        self, source: Source, documents: Sequence[Document], *, lane: Lane, remember: Mapping[str, str] | None = None
+        self,
+        source: Source,
+        documents: Sequence[Document],
+        *,
+        lane: Lane,
+        remember: Mapping[str, str] | None = None,
+        run: str = "",
     ) -> None:
-        """Store the documents as one batch, and `remember` in the poll state, in one atomic step; then ring."""
+        """Store the documents as one batch, and `remember` in the poll state, in one atomic step; then ring.
+
+        With `run` that must still be the server's: StateError where it is not.
+        """
         batch = Batch(id=new_id(lane), source_id=source.id, lane=lane, day=today(), documents=tuple(documents))
-        self.ledger.receive(batch, dict(remember or {}))
+        self.ledger.receive(batch, dict(remember or {}), run=run)
         if documents:
             self.ring("parse", self.queue_lane(source.id, lane), batch.id)
 
@@ -195,7 +204,7 @@ class SourceIntake:
         self._desk = desk
         self._source = source
         self._lane = lane
-        self.recall = desk.recall
+        self._run = ""
         self.note = desk.note
         self.run_id = desk.run_id
         self.wait_until_durable = desk.wait_until_durable
@@ -203,9 +212,17 @@ class SourceIntake:
     def receive(
         self, source: Source, documents: Sequence[Document], *, lane: Lane, remember: Mapping[str, str] | None = None
     ) -> None:
-        """As the desk does, and slower the nearer a high-water mark is."""
-        self._desk.receive(source, documents, lane=lane, remember=remember)
+        """As the desk does, and slower the nearer a high-water mark is.
+
+        After `recall` only in the same run of the server: what is remembered from here on rests on all before it.
+        """
+        self._desk.receive(source, documents, lane=lane, remember=remember, run=self._run)
         self._desk.stopping.wait(self._desk.pressure.delay_seconds(lane))
+
+    def recall(self, source_id: str) -> dict[str, str]:
+        """The source's poll state; a server that is started again after this takes nothing more from this pull."""
+        self._run = server_run(self._desk.redis)
+        return self._desk.recall(source_id)
 
     def paused(self) -> str | None:
         """Why this pull must pause, or None."""

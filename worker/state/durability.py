@@ -25,13 +25,18 @@ WAIT_MILLISECONDS = 10_000
 """Longest wait for one fsync; `everysec` needs about one second."""
 
 
+STARTED_AGAIN = "the state server was started again meanwhile, and may have lost what it had not yet on disk"
+
 Durability = Literal["always", "everysec", "none"]
 
 
 def run_id(redis: Redis, mode: Durability = "always") -> str:
     """The name of the server's present run, to be asked for before the first write or read; empty for `none`."""
-    if mode == "none":
-        return ""
+    return "" if mode == "none" else server_run(redis)
+
+
+def server_run(redis: Redis) -> str:
+    """The name of the server's present run, which no later start of it will have."""
     info: dict[str, Any] = redis.info("server")
     return str(info["run_id"])
 
@@ -54,4 +59,4 @@ def wait_until_durable(redis: Redis, events_key: str, mode: Durability, since: s
     if mode == "everysec" and answers[1][0] < 1:
         raise StateError(f"the server did not write to disk within {WAIT_MILLISECONDS / 1000:.0f} s")
     if since and run_id(redis) != since:
-        raise StateError("the state server was started again meanwhile, and may have lost what it had not yet on disk")
+        raise StateError(STARTED_AGAIN)

@@ -29,6 +29,7 @@ from worker.errors import StateError
 from worker.model import Batch, DeadLetter, Document, Lane, Refusal
 from worker.secrets import mask
 from worker.state.codec import Item, pack_documents, pack_items, pack_letter, unpack_documents, unpack_items
+from worker.state.durability import STARTED_AGAIN
 from worker.state.keys import PARSED, RECEIVED, STAGES, Keys, Stage
 from worker.state.receipts import receipt_field, receipt_value, today
 from worker.state.scripts import Scripts
@@ -37,6 +38,8 @@ _LANE_LETTERS: dict[Lane, str] = {"news": "n", "backfill": "b"}
 _LETTER_LANES: dict[str, Lane] = {letter: lane for lane, letter in _LANE_LETTERS.items()}
 
 
+OTHER_RUN = -1
+"""What `receive.lua` answers where the server was started again since the pull began."""
 SPLIT_BYTES = 64_000_000
 """Most bytes that may be copied when a batch is taken apart: each article takes along the document it came from, and
 a feed of a megabyte can hold thousands."""
@@ -89,10 +92,13 @@ class Ledger:
         self.keys = Keys(settings.state.namespace)
         self._scripts = Scripts(redis)
 
-    def receive(self, batch: Batch, remember: dict[str, str] | None = None, pipe: Pipeline | None = None) -> bool:
+    def receive(
+        self, batch: Batch, remember: dict[str, str] | None = None, pipe: Pipeline | None = None, run: str = ""
+    ) -> bool:
         """Put a batch into the ledger and `remember` into its source's poll state, atomically.
 
         An empty batch only remembers. False where this batch id is already known; with `pipe` the answer is its.
+        With `run` (see `durability.server_run`) the server must still be in that run: StateError where it is not.
         """
         pairs = [part for pair in (remember or {}).items() for part in pair]
         answer = self._scripts.run(
@@ -117,10 +123,13 @@ class Ledger:
                 _references(batch.documents),
                 len(pairs) // 2,
                 _bytes(batch.documents),
+                run,
                 *pairs,
             ],
             pipe,
         )
+        if answer == OTHER_RUN:
+            raise StateError(STARTED_AGAIN)
         return bool(answer)
 
     def claim(self, batch_id: str, stage: Stage) -> Claim | None:

@@ -29,8 +29,7 @@ def share_fairly(directory: Path, *, documents: int, entries: int, server: str =
         feed = stack.enter_context(Feed())
         # A feed without entries would be refused.
         guids = [feed.publish()]
-        options = {"sources": feed.source, "settings": DEFAULTS, "claim": False}
-        system = stack.enter_context(system_on(server, directory, **options))
+        system = stack.enter_context(system_on(server, directory, sources=feed.source, settings=DEFAULTS, claim=False))
         started = time.monotonic()
         for number in range(documents):
             write_file(inbox / f"{number % 100:02}-{number:07}.jsonl", [article(number)])
