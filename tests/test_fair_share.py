@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from tests.cli_support import FAST, Cli
+from tests.faults.flags import Flags
 from tests.support import wait_until
 from worker.supervisor import PARTS
 
@@ -16,6 +17,16 @@ FILES = 3_000
 FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>Ferries</title>
 <item><title>The ferry runs again</title><link>https://ferry.example/again</link><guid>again</guid>
 <description>{}</description></item></channel></rss>"""
+
+
+class SlowDesk(Cli):
+    """Every document takes so long to parse that the drop is not done before the feed is there."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        flags = Flags(self.directory / "flags")
+        flags.raise_flag("parse_slow", 0.05)
+        return super().environment | flags.environment
 
 
 @pytest.mark.slow
@@ -32,7 +43,7 @@ def test_a_feeds_entry_is_stored_while_a_drop_of_files_is_worked_on(tmp_path: Pa
         (drop / f"{number:04}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     feed = tmp_path / "feed.rss"
     sources = '[[source]]\nid = "drop"\nkind = "directory"\npath = "../drop"\n'
-    desk = Cli(tmp_path, sources, FAST + "[workers]\nparse_processes = 1\n[batches]\ndocuments = 20\n")
+    desk = SlowDesk(tmp_path, sources, FAST + "[workers]\nparse_processes = 1\n[batches]\ndocuments = 20\n")
     with desk.running("run") as process:
         wait_until(lambda: len(psutil.Process(process.pid).children()) == len(PARTS) + 1, "all parts running")
         wait_until(lambda: desk.json("status")["in_flight"] > FILES // 3, "much in flight")
