@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from itertools import chain
 
 import lxml.html
+from dateutil.parser import UnknownTimezoneWarning
 from htmldate import find_date
 from lxml import etree
 
@@ -176,8 +178,11 @@ def _set_visible_date(draft: Draft, tree: lxml.html.HtmlElement) -> None:
     """The day as the visible page shows it, where none was declared."""
     if "published_at" in draft.fields:
         return
-    # The cheap search only: the extensive one takes any number that looks like a date.
-    day = find_date(tree, extensive_search=False, original_date=True, url=draft.fields.get("url"))
+    with warnings.catch_warnings():
+        # Only the day is taken: that the zone of a time is unknown to htmldate's parser is nobody's concern.
+        warnings.simplefilter("ignore", UnknownTimezoneWarning)
+        # The cheap search only: the extensive one takes any number that looks like a date.
+        day = find_date(tree, extensive_search=False, original_date=True, url=draft.fields.get("url"))
     if draft.set_published(day, "text"):
         draft.warn("date_from_page_text")
 
