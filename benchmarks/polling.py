@@ -221,6 +221,16 @@ def measure_one_by_one(count: int) -> dict[str, Any]:
         return {answer: timed(lambda: poll(port)) for answer in ("200", "304")}
 
 
+def conditions() -> dict[str, Any]:
+    """When and on what a benchmark ran."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "load": os.getloadavg()[0],
+    }
+
+
 def main() -> None:
     """Command line of `make bench`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -233,11 +243,7 @@ def main() -> None:
         asyncio.run(serve(int(options.serve[0]), float(options.serve[1])))
         return
     configure_logging("error")
-    report: dict[str, Any] = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
+    report = conditions() | {
         "one_process": measure_engine(options.feeds),
         "one_by_one": measure_one_by_one(options.one_by_one),
     }

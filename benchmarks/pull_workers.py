@@ -18,7 +18,6 @@ import argparse
 import contextlib
 import json
 import os
-import platform
 import random
 import signal
 import statistics
@@ -27,13 +26,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import requests
 
-from benchmarks.polling import ENTRIES, ENVIRONMENT, QuietBells, make_settings, serving, sources
+from benchmarks.polling import ENTRIES, ENVIRONMENT, QuietBells, conditions, make_settings, serving, sources
 from worker import pipeline
 from worker.desk import Desk
 from worker.logs import configure_logging
@@ -210,12 +208,7 @@ def main() -> None:
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     configure_logging("error")
-    report: dict[str, Any] = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
-    }
+    report = conditions()
     if options.due_at_once:
         report["under_load"] = measure_load(options.due_at_once)
     fire = measure_kills(options.feeds, options.kills) if options.feeds else {}

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 from redis import Redis
 
+from tests.http_support import Server, serving
 from worker.state.connection import connect
 from worker.state.server import EmbeddedServer, embedded_url
 
@@ -45,3 +46,10 @@ def redis(server_url: str) -> Iterator[Redis]:
     client.flushall()
     yield client
     client.close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """An HTTP server that answers what a test tells it to."""
+    with serving(Server()) as server:
+        yield server

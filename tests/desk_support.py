@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
+from redis import Redis
 
 from worker import pipeline
 from worker.config import Settings, load_settings
@@ -171,6 +173,18 @@ def open_office(server_url: str, settings: Settings) -> Iterator[Office]:
     finally:
         sink.close()
         desk.close()
+
+
+def office_fixture(environ: Mapping[str, str] | None = None) -> Any:
+    """A fixture `office`: a desk on the tests' server, emptied; `environ` goes over the swift settings."""
+
+    @pytest.fixture
+    def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
+        assert redis.ping()
+        with open_office(server_url, settings_for(tmp_path, environ)) as office:
+            yield office
+
+    return office
 
 
 def die_in_a_child(work: Callable[[], object]) -> None:

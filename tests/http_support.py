@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h2.config
 import h2.connection
@@ -79,8 +79,11 @@ class Server(ThreadingHTTPServer):
         """A client that goes away in the middle is what these tests are about."""
 
 
+AnyServer = TypeVar("AnyServer", bound=Server)
+
+
 @contextlib.contextmanager
-def serving(server: Server) -> Iterator[Server]:
+def serving(server: AnyServer) -> Iterator[AnyServer]:
     """Serve while the block runs."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

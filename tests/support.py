@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -25,3 +26,9 @@ def wait_until(condition: Callable[[], object], what: str = "the condition") -> 
             pytest.fail(f"{what} did not hold within {PATIENCE_SECONDS} s")
         time.sleep(pause)
         pause = min(pause * 1.3, LONGEST_LOOK_SECONDS)
+
+
+def skip_without(lacks: Sequence[str]) -> None:
+    """Skip where something is missing on a laptop; where everything was installed for the tests, it is a fault."""
+    if lacks:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {', '.join(lacks)}")

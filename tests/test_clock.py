@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from redis import Redis
-
-from tests.desk_support import Office, document, open_office, receive, settings_for
+from tests.desk_support import Office, document, office_fixture, receive
 from worker import pipeline
 from worker.model import Source
 from worker.state.keys import RECEIVED
@@ -18,11 +14,7 @@ from worker.state.sources import POLLS
 HOUR_SECONDS = 3600.0
 
 
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path)) as office:
-        yield office
+office = office_fixture()
 
 
 def step_back(office: Office) -> None:

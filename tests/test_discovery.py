@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from redis import Redis
 
-from tests.desk_support import Office, open_office, settings_for
-from tests.http_support import Answer, Handler, Server, feed_answer, redirect_to, serving
+from tests.desk_support import Office, office_fixture
+from tests.http_support import Answer, Handler, Server, feed_answer, redirect_to
 from tests.manners_support import item, numbered, rss
 from tests.test_manners_http import index, sitemap
 from worker.errors import FetchError
@@ -35,17 +32,7 @@ def missing(handler: Handler) -> None:
     handler.give(404)
 
 
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path, {"COPYDESK_FEEDS_HOST_SPACING_SECONDS": "0"})) as office:
-        yield office
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving(Server()) as server:
-        yield server
+office = office_fixture({"COPYDESK_FEEDS_HOST_SPACING_SECONDS": "0"})
 
 
 def look(office: Office, server: Server, path: str = "/", *, allowed: bool = True) -> list[Found]:

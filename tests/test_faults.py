@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 
 from tests.faults.needs import missing
 from tests.faults.table import SCENARIOS, SHORT_RUNS
+from tests.support import skip_without
 
 AT_ONCE = 3
 """Scenarios side by side."""
@@ -53,17 +53,11 @@ def run_short(name: str, server: str, directory: Path) -> dict[str, Any]:
     return report
 
 
-def skip_or_fail(lacks: list[str], stop: Callable[[str], Any]) -> None:
-    if lacks:
-        stop(f"needs {', '.join(lacks)}")
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(3600)  # each waits for those that were begun before it, and a machine may be slow
 @pytest.mark.parametrize(("name", "server"), SHORT_RUNS)
 def test_the_promise_holds(name: str, server: str, runs: Runs) -> None:
-    # Where everything was installed for the tests, what is missing is a fault; on a laptop it is not.
-    skip_or_fail(missing(SCENARIOS[name].needs_on(server)), pytest.fail if os.environ.get("CI") else pytest.skip)
+    skip_without(missing(SCENARIOS[name].needs_on(server)))
     report = runs[name, server].result()
     # As text: pytest would show a part of the dictionary only.
     assert report["passed"], json.dumps(report, indent=1)

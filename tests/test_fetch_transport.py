@@ -16,11 +16,10 @@ import msgspec
 import pytest
 import structlog
 from backports import zstd
-from redis import Redis
 from rich.pretty import pretty_repr
 from typer.testing import CliRunner
 
-from tests.desk_support import Office, open_office, settings_for
+from tests.desk_support import Office, office_fixture
 from tests.http_support import (
     FEED,
     Handler,
@@ -383,11 +382,7 @@ def test_a_secret_may_lie_in_the_environment() -> None:
         reveal("${COUNTY_TOKEN}", {})
 
 
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path)) as office:
-        yield office
+office = office_fixture()
 
 
 @pytest.mark.parametrize("status", [200, 500])

@@ -6,14 +6,12 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from redis import Redis
 
-from tests.desk_support import NOW, Office, die_in_a_child, open_office, settings_for
+from tests.desk_support import NOW, Office, die_in_a_child, office_fixture, open_office
 from tests.http_support import Answer, Handler, Server, feed_answer, serving
 from worker import pipeline
 from worker.config import Feeds
@@ -35,11 +33,7 @@ def server() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path, SETTINGS)) as office:
-        yield office
+office = office_fixture(SETTINGS)
 
 
 def source(server: Server, **facts: Any) -> Source:

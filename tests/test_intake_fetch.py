@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from tests.http_support import FEED, Handler, Server, feed_answer, redirect_to, serving
+from tests.http_support import FEED, Handler, Server, feed_answer, redirect_to
 from tests.intake_support import moment, settings_for
 from worker.config import Feeds, Settings
 from worker.errors import StateError
@@ -18,12 +18,6 @@ from worker.intake.feed import Polled, poll_feed
 from worker.intake.http import HttpClient
 from worker.model import Source
 from worker.state.spool import Spool
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving(Server()) as server:
-        yield server
 
 
 @pytest.fixture

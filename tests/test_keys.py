@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from redis import Redis
-
-from tests.desk_support import Office, document, open_office, receive, settings_for, spooled, text_article
+from tests.desk_support import (
+    Office,
+    document,
+    office_fixture,
+    open_office,
+    receive,
+    settings_for,
+    spooled,
+    text_article,
+)
 from worker import pipeline
 from worker.model import Source
 from worker.operate.dead import purge, replay
@@ -23,11 +28,7 @@ LARGE = {"COPYDESK_LIMITS_INLINE_BYTES": "2000", "COPYDESK_BATCHES_DOCUMENTS": "
 BOUNDED_BY_WORK = ("batch", "waiting", "due", "spool")
 
 
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path, LARGE)) as office:
-        yield office
+office = office_fixture(LARGE)
 
 
 def run_everything(office: Office, base: Path) -> None:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
-import pytest
-from redis import Redis
 
-from tests.desk_support import Office, open_office, settings_for, text_article
-from tests.http_support import Handler, Server, serving
+from tests.desk_support import Office, office_fixture, text_article
+from tests.http_support import Handler, Server
 from tests.manners_support import item, numbered, rss
 from worker import pipeline
 from worker.intake.opml import OpmlFeed, sources_of
@@ -22,17 +17,7 @@ from worker.operate.status import snapshot
 NO_REST = {"COPYDESK_FEEDS_HOST_SPACING_SECONDS": "0"}
 
 
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path, NO_REST)) as office:
-        yield office
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving(Server()) as server:
-        yield server
+office = office_fixture(NO_REST)
 
 
 def paper(server: Server, path: str = "/feed", **facts: str) -> Source:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,19 +11,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.http_support import Answer, Handler, Server, redirect_to, serving
+from tests.http_support import Answer, Handler, Server, redirect_to
 from tests.manners_support import DAY, HOUR, START, item, numbered, rss
 from worker.config import Feeds, Settings
 from worker.intake.feed import Polled, memory_of, poll_feed
 from worker.intake.http import HttpClient
 from worker.model import Source
 from worker.state.spool import Spool
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving(Server()) as server:
-        yield server
 
 
 @dataclass

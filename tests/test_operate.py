@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from redis import Redis
 from sqlalchemy import create_engine, text
 
-from tests.desk_support import DAY, Office, document, open_office, receive, settings_for, text_article
+from tests.desk_support import DAY, Office, document, office_fixture, receive, text_article
 from worker import pipeline
 from worker.model import Source
 from worker.operate.explain import explain
@@ -19,12 +17,7 @@ from worker.operate.idle import unstored, what_waits
 from worker.operate.status import snapshot
 from worker.state.keys import RECEIVED
 
-
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path)) as office:
-        yield office
+office = office_fixture()
 
 
 @pytest.fixture

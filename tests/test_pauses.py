@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
-from redis import Redis
 
 from tests.cli_support import Cli
-from tests.desk_support import Office, document, open_office, receive, settings_for, text_article
+from tests.desk_support import Office, document, office_fixture, receive, text_article
 from worker import pipeline
 from worker.desk import Desk
 from worker.errors import ConfigurationError
@@ -29,11 +27,7 @@ LIMITS = {
 }
 
 
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path, LIMITS)) as office:
-        yield office
+office = office_fixture(LIMITS)
 
 
 def articles(desk: Desk, *numbers: int, lane: Lane = "news") -> str:

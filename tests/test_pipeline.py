@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
-from tests.desk_support import NOW, Office, open_office, settings_for, text_article
+from tests.desk_support import NOW, Office, office_fixture, text_article
 from worker import pipeline
 from worker.desk import SilentBells
 from worker.intake.directory import pull_paths
@@ -23,11 +21,7 @@ ITEM = """<item><title>Item {n} of the day</title><link>https://county.example/{
 <description>{body}</description></item>"""
 
 
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path, {"COPYDESK_BATCHES_DOCUMENTS": "4"})) as office:
-        yield office
+office = office_fixture({"COPYDESK_BATCHES_DOCUMENTS": "4"})
 
 
 def feed(numbers: range) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from tests.desk_support import (
     assert_balanced,
     die_in_a_child,
     document,
+    office_fixture,
     open_office,
     receive,
     settings_for,
@@ -37,11 +37,7 @@ from worker.state.keys import PARSED, RECEIVED
 SMALL = {"COPYDESK_LIMITS_INLINE_BYTES": "3000", "COPYDESK_LIMITS_DOCUMENT_BYTES": "20000"}
 
 
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path, SMALL)) as office:
-        yield office
+office = office_fixture(SMALL)
 
 
 def articles(count: int, poison: int | None = None) -> list[Document]:

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from redis import Redis
 
-from tests.desk_support import Office, document, open_office, receive, settings_for
+from tests.desk_support import Office, document, office_fixture, receive
 from worker.state.remembered import latest_versions
 
-
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path)) as office:
-        yield office
+office = office_fixture()
 
 
 def push(office: Office, *texts: int, updated: str | None = None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from redis.exceptions import NoPermissionError
 from tests.cli_support import FAST, Cli
 from tests.desk_support import text_article
 from tests.secured import free_port, has_openssl, make_certificates, running_server, tls_in_front_of
-from tests.support import PATIENCE_SECONDS, wait_until
+from tests.support import PATIENCE_SECONDS, skip_without, wait_until
 from worker import secrets
 from worker.config import load_settings
 from worker.secrets import mask, name_secrets
@@ -165,10 +164,7 @@ def test_no_role_can_do_more(port: int) -> None:
 
 @pytest.fixture
 def certificates(tmp_path: Path) -> tuple[Path, Path]:
-    if not has_openssl():
-        if os.environ.get("CI"):
-            pytest.fail("openssl is missing")
-        pytest.skip("openssl is missing")
+    skip_without([] if has_openssl() else ["openssl"])
     return make_certificates(tmp_path)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from tests.desk_support import SWIFT, Office, open_office, settings_for, text_article
+from tests.desk_support import SWIFT, Office, office_fixture, open_office, settings_for, text_article
 from tests.http_support import Handler, Server, serving
 from tests.support import wait_until
 from worker import pipeline
@@ -35,17 +35,12 @@ GROUP, IN_HAND = 10, 30
 NO_REST = {"COPYDESK_FEEDS_HOST_SPACING_SECONDS": "0"}
 
 
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path, NO_REST)) as office:
-        yield office
+office = office_fixture(NO_REST)
 
 
 @pytest.fixture
 def server() -> Iterator[CountingServer]:
     with serving(CountingServer("0.0.0.0")) as server:
-        assert isinstance(server, CountingServer)
         yield server
 
 

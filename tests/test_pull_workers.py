@@ -13,9 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
-from tests.desk_support import SWIFT, Office, open_office, settings_for
+from tests.desk_support import SWIFT, Office, office_fixture
 from tests.http_support import serving
 from tests.support import wait_until
 from tests.test_poll_engine import CountingServer, add_feeds, host, lapse, not_polled
@@ -56,17 +55,12 @@ class Desk:
                 worker.wait()
 
 
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path, SETTINGS)) as office:
-        yield office
+office = office_fixture(SETTINGS)
 
 
 @pytest.fixture
 def server() -> Iterator[CountingServer]:
     with serving(CountingServer("0.0.0.0")) as server:
-        assert isinstance(server, CountingServer)
         yield server
 
 

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from redis import Redis
 
-from tests.desk_support import DAY, Office, document, open_office, settings_for, spooled, text_article
+from tests.desk_support import DAY, Office, document, office_fixture, spooled, text_article
 from worker.desk import StageTask
 from worker.model import Batch
 from worker.state.keys import PARSED, RECEIVED
 from worker.state.ledger import new_id
 from worker.state.scripts import Scripts
 
-
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path)) as office:
-        yield office
+office = office_fixture()
 
 
 @pytest.fixture

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from redis import Redis
 
-from tests.desk_support import Office, open_office, receive, settings_for, spooled, text_article
+from tests.desk_support import Office, office_fixture, receive, spooled, text_article
 from worker import pipeline
 from worker.errors import StateError
 
-
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path)) as office:
-        yield office
+office = office_fixture()
 
 
 def test_bytes_stay_where_the_disk_does_not_keep_up(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

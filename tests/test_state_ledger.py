@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 import pytest
-from redis import Redis
 
 from tests.desk_support import (
     DAY,
@@ -16,7 +14,7 @@ from tests.desk_support import (
     Office,
     assert_balanced,
     document,
-    open_office,
+    office_fixture,
     receive,
     settings_for,
     spooled,
@@ -33,11 +31,7 @@ REFUSED = Refusal(verdict="rejected", code="no_article", detail="nothing there")
 PATIENT = {"COPYDESK_SWEEPER_LEASE_SECONDS": "600"}
 
 
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path, PATIENT)) as office:
-        yield office
+office = office_fixture(PATIENT)
 
 
 @pytest.fixture

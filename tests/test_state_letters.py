@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from redis import Redis
 
 from tests.desk_support import (
     DAY,
     Office,
     assert_balanced,
     document,
-    open_office,
+    office_fixture,
     receive,
-    settings_for,
     spooled,
     text_article,
 )
@@ -35,11 +31,7 @@ FEED = """<rss version="2.0"><channel><title>County</title>{}</channel></rss>"""
 ITEM = "<item><title>{0}</title><guid>tag:{0}</guid><description>{0} {1}</description></item>"
 
 
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path)) as office:
-        yield office
+office = office_fixture()
 
 
 @pytest.fixture

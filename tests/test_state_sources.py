@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from redis import Redis
 
-from tests.desk_support import Office, open_office, settings_for, text_article
+from tests.desk_support import Office, office_fixture, text_article
 from worker import pipeline
 from worker.errors import ConfigurationError, StateError
 from worker.model import Source
 from worker.state.sources import LEASE_SECONDS, Sources
 
-
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path)) as office:
-        yield office
+office = office_fixture()
 
 
 @pytest.fixture

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-from redis import Redis
-
-from tests.desk_support import Office, document, open_office, receive, settings_for, text_article
-from tests.http_support import Server, feed_answer, serving
+from tests.desk_support import Office, document, office_fixture, receive, text_article
+from tests.http_support import Server, feed_answer
 from tests.manners_support import item, rss
 from worker import pipeline
 from worker.model import Source
@@ -18,18 +13,7 @@ from worker.operate.status import snapshot
 from worker.operate.top import view
 from worker.state.pulses import Pulses
 
-
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path, {"COPYDESK_FEEDS_HOST_SPACING_SECONDS": "0"})) as office:
-        yield office
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving(Server()) as server:
-        yield server
+office = office_fixture({"COPYDESK_FEEDS_HOST_SPACING_SECONDS": "0"})
 
 
 def later(look: dict[str, Any], seconds: float) -> dict[str, Any]:

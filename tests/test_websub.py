@@ -16,11 +16,10 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 import pytest
-from redis import Redis
 
 from tests.cli_support import Cli
-from tests.desk_support import Office, open_office, settings_for, text_article
-from tests.http_support import Server, feed_answer, serving
+from tests.desk_support import Office, office_fixture, text_article
+from tests.http_support import Server, feed_answer
 from tests.manners_support import DAY, HOUR, START, item, numbered, rss
 from worker import pipeline
 from worker.intake import websub
@@ -75,11 +74,7 @@ def running(server: ThreadingHTTPServer) -> Iterator[None]:
         server.server_close()
 
 
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path, {"COPYDESK_FEEDS_HOST_SPACING_SECONDS": "0"})) as office:
-        yield office
+office = office_fixture({"COPYDESK_FEEDS_HOST_SPACING_SECONDS": "0"})
 
 
 @pytest.fixture
@@ -87,12 +82,6 @@ def hub() -> Iterator[Hub]:
     hub = Hub()
     with running(hub):
         yield hub
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving(Server()) as server:
-        yield server
 
 
 @pytest.fixture

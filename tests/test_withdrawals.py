@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
-from redis import Redis
-
-from tests.desk_support import NOW, Office, document, open_office, receive, settings_for
+from tests.desk_support import NOW, Office, document, office_fixture, receive
 from tests.test_cli_dedupe import HARBOUR, REWRITTEN
 from worker.state.families import Families
 from worker.store.withdrawals import publish_next_copy
 
-
-@pytest.fixture
-def office(redis: Redis, server_url: str, tmp_path: Path) -> Iterator[Office]:
-    assert redis.ping()
-    with open_office(server_url, settings_for(tmp_path)) as office:
-        yield office
+office = office_fixture()
 
 
 def send(office: Office, source: str, uri: str, body: str, hours: int, status: str = "usable") -> None:

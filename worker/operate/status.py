@@ -32,6 +32,7 @@ def snapshot(desk: Desk) -> dict[str, Any]:
     queue = StorageQueue(desk.redis, desk.keys, desk.settings.store.group)
     paused: Any = desk.redis.hgetall(desk.keys.name("paused"))
     sources = desk.sources.all()
+    healths = [health_of(state.source, state.poll, state.due_in_seconds, time.time()) for state in sources]
     return {
         "at": time.time(),
         "counters": totals,
@@ -53,14 +54,10 @@ def snapshot(desk: Desk) -> dict[str, Any]:
         "processes": [msgspec.to_builtins(pulse) for pulse in Listener(desk.redis, desk.settings).everywhere()],
         "sources": len(sources),
         "sources_due": _due(sources),
-        "source_states": dict(Counter(_health(state)[0] for state in sources)),
-        "sources_in_trouble": [row for row in map(_trouble, sources) if row],
+        "source_states": dict(Counter(health for health, _ in healths)),
+        "sources_in_trouble": [row for row in map(_trouble, sources, healths) if row],
         "last_fetched": _last_fetched(sources),
     }
-
-
-def _health(state: SourceState) -> tuple[Health, str]:
-    return health_of(state.source, state.poll, state.due_in_seconds, time.time())
 
 
 def _due(sources: Sequence[SourceState]) -> dict[str, Any]:
@@ -90,9 +87,9 @@ def _last_fetched(sources: Sequence[SourceState]) -> list[dict[str, Any]]:
     ]
 
 
-def _trouble(state: SourceState) -> dict[str, Any] | None:
+def _trouble(state: SourceState, judged: tuple[Health, str]) -> dict[str, Any] | None:
     """A source that is not as it should be; one that somebody switched off is."""
-    health, reason = _health(state)
+    health, reason = judged
     if health in ("healthy", "paused"):
         return None
     return {"id": state.source.id, "state": health, "problem": reason, "due_in_seconds": finite(state.due_in_seconds)}

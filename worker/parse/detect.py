@@ -220,8 +220,15 @@ def _structured(head: str, content: bytes, said: str | None, named: str | None) 
     mail = _mail_type(start, least_names=1 if {MAIL, MHTML} & {said, named} else 2)
     if mail is not None:
         return MHTML if mail == MAIL and MHTML in (said, named) else mail
-    if _FRONT_MATTER.match(start) or _is_table(start):
-        return MARKDOWN if start.startswith(("---", "+++")) else CSV
+    return _line_type(start, head, content)
+
+
+def _line_type(start: str, head: str, content: bytes) -> str | None:
+    """What shows by its first lines alone; None for plain text. `start` is `head` without what stands before it."""
+    if _FRONT_MATTER.match(start):
+        return MARKDOWN
+    if _is_table(start):
+        return CSV
     if _FEED_LATE.search(head[:4096]):
         return FEED
     framed = _WIRE_CONTROLS.search(content[:200]) and b"\x00" not in content[:200]
