@@ -25,7 +25,7 @@ from typing import Any
 from trafilatura import bare_extraction
 
 from worker.model import Document
-from worker.parse import parse_document
+from worker.parse.document import parse_document
 
 SUFFIXES = (".html", ".htm", ".xhtml")
 

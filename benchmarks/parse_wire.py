@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from worker.model import Article, Document
-from worker.parse import parse_document
 from worker.parse.containers import open_container
+from worker.parse.document import parse_document
 
 
 def documents(path: Path) -> Iterator[Document]:

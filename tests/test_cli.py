@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +91,15 @@ def test_reconcile_fails_where_a_stored_record_is_gone(desk: Cli, tmp_path: Path
     (desk.data / "records.db").unlink()
     report = desk.json("reconcile", code=1)
     assert (report["missing"], report["balanced"]) == (1, False)
+
+
+@pytest.mark.parametrize("module", ["health", "operators", "records", "parts", "top", "dead"])
+def test_commands_import_only_what_they_need(module: str) -> None:
+    """Probes run every few seconds, beside every worker: they must not load parsers, fetchers and Celery."""
+    code = f"import sys, worker.cli.{module}; print(*{{'trafilatura', 'celery', 'httpcore2'}} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.split() == []
+
+
+def test_an_unknown_command_is_answered_with_the_nearest(desk: Cli) -> None:
+    assert b"Did you mean 'records'" in desk.run("record", code=2).stderr

@@ -18,8 +18,8 @@ import pytest
 import zstandard
 
 from worker.model import Article, Document, Refusal
-from worker.parse import parse_document
 from worker.parse.containers import ContainerLimits, open_container
+from worker.parse.document import parse_document
 
 PAGE = (
     b"<html><head><title>Bridge closed</title></head><body><article><h1>Bridge closed</h1>"

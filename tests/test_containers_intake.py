@@ -21,7 +21,7 @@ from worker.intake.containers import Piece, read_documents
 from worker.intake.lines import Position
 from worker.model import Document, Refusal, Source
 from worker.operate.parse_files import parse_paths
-from worker.parse import parse_document
+from worker.parse.document import parse_document
 from worker.state.letters import Filter
 from worker.state.spool import Spool
 

@@ -15,8 +15,8 @@ from worker.config import load_settings
 from worker.errors import ConfigurationError
 from worker.intake.files import document_of
 from worker.model import Article, Document, Refusal, Source
-from worker.parse import parse_document
 from worker.parse.containers import open_container
+from worker.parse.document import parse_document
 from worker.parse.field_map import apply_fields, find_path, parse_fields
 
 FIELDS = {"headline": "data.title", "body_text": "content.text", "published_at": "ts", "authors": "people.0.name"}

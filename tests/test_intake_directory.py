@@ -11,9 +11,9 @@ import pytest
 from tests.intake_support import MemoryReceiver, moment, settings_for, unprivileged
 from worker.config import Settings, Workers
 from worker.errors import ConfigurationError, StateError
-from worker.intake import PullResult, pull_source
 from worker.intake.directory import pull_directory, pull_paths
-from worker.intake.receiver import PAUSE_SECONDS, Pulled
+from worker.intake.pull import pull_source
+from worker.intake.receiver import PAUSE_SECONDS, Pulled, PullResult
 from worker.intake.standard_input import pull_stream
 from worker.model import Source
 from worker.state.spool import Spool

@@ -14,8 +14,9 @@ from tests.http_support import FEED, Handler, Server, feed_answer, redirect_to
 from tests.intake_support import moment, settings_for
 from worker.config import Feeds, Settings
 from worker.errors import StateError
-from worker.intake.feed import Polled, poll_feed
+from worker.intake.feed import poll_feed
 from worker.intake.http import HttpClient
+from worker.intake.polled import Polled
 from worker.model import Source
 from worker.state.spool import Spool
 

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from tests.intake_support import MemoryReceiver, moment, settings_for, unprivileged
 from worker.config import Settings, Workers
 from worker.errors import StateError
-from worker.intake import PullResult, pull_source
 from worker.intake.inbox import Look, is_same, is_still
+from worker.intake.pull import pull_source
+from worker.intake.receiver import PullResult
 from worker.model import Document, Source
 from worker.state.spool import Spool
 

@@ -13,7 +13,8 @@ from redis import Redis
 from tests.intake_support import moment, settings_for
 from worker.config import Settings, Workers
 from worker.desk import Desk, SilentBells
-from worker.intake import Receiver, pull_source
+from worker.intake.pull import pull_source
+from worker.intake.receiver import Receiver
 from worker.model import Document, Source
 
 

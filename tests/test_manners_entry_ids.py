@@ -10,7 +10,7 @@ from worker.dedupe.fingerprint import Fingerprint, fingerprint
 from worker.intake.entry_ids import Compared, EntryIds, compare
 from worker.intake.glance import glance
 from worker.model import Article, Document, UntrustedId
-from worker.parse import parse_document
+from worker.parse.document import parse_document
 
 
 def fetches(*feeds: Sequence[str]) -> list[Compared]:

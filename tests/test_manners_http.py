@@ -14,8 +14,9 @@ import pytest
 from tests.http_support import Answer, Handler, Server, redirect_to
 from tests.manners_support import DAY, HOUR, START, item, numbered, rss
 from worker.config import Feeds, Settings
-from worker.intake.feed import Polled, memory_of, poll_feed
+from worker.intake.feed import memory_of, poll_feed
 from worker.intake.http import HttpClient
+from worker.intake.polled import Polled
 from worker.model import Source
 from worker.state.spool import Spool
 

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from worker.model import Article, Document, Refusal
-from worker.parse import parse_document
 from worker.parse.containers import ContainerLimits, open_container
+from worker.parse.document import parse_document
 
 ROWS = [
     {

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from worker.clean.text import clean_text
 from worker.errors import Failed
 from worker.model import Article, Document, Refusal
-from worker.parse import parse_document, table
+from worker.parse import table
 from worker.parse.containers import open_container
 from worker.parse.detect import TEXT, detect_media_type
+from worker.parse.document import parse_document
 
 RECEIVED = datetime(2025, 6, 1, tzinfo=UTC)
 STARTS = (

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from worker.model import Article, Document, Http, Media, Refusal, Rights, Subject
-from worker.parse import parse_document
+from worker.parse.document import parse_document
 
 RECEIVED = datetime(2025, 6, 1, tzinfo=UTC)
 

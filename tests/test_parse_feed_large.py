@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from worker.model import Article, Document, Http, Refusal
-from worker.parse import feed, feed_fast, parse_document
+from worker.parse import feed, feed_fast
+from worker.parse.document import parse_document
 
 ENTRIES = 150
 NAMESPACES = (

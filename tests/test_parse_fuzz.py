@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from worker.model import Document, Refusal
-from worker.parse import parse_document
+from worker.parse.document import parse_document
 
 DATA = Path(__file__).parent / "data" / "parse"
 KINDS = sorted(path.name for path in DATA.iterdir() if path.is_dir())

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from worker.model import Document
-from worker.parse import parse_document
+from worker.parse.document import parse_document
 
 DATA = Path(__file__).parent / "data" / "parse"
 CASES = sorted(path for path in DATA.rglob("*") if path.is_file() and not path.name.endswith(".expect.json"))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from worker.model import Article, Document, Http, Media, Rights, Subject
-from worker.parse import parse_document
+from worker.parse.document import parse_document
 
 TEXT = (
     "<article>"

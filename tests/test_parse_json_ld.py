@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from worker.model import Article, Document
-from worker.parse import parse_document
+from worker.parse.document import parse_document
 from worker.parse.json_ld import body_of, names_of, without_suffix
 
 

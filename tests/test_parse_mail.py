@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.model import Article, Document, Refusal
-from worker.parse import parse_document
+from worker.parse.document import parse_document
 from worker.parse.mail_body import find_forwarded, unflow, without_frame
 from worker.parse.mail_headers import Sender, decode_words, read_sender, split_subject
 

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from worker.model import Article, Document, Refusal
-from worker.parse import parse_document
+from worker.parse.document import parse_document
 
 DATA = Path(__file__).parent / "data" / "parse"
 FORMATS = ("newsml1", "newsml_g2", "nitf", "ninjs", "digitalwires", "line_text", "reuters_sgml", "xml_article")

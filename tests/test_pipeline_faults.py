@@ -29,8 +29,9 @@ from worker import pipeline
 from worker.dedupe import records
 from worker.model import Article, Document, Refusal
 from worker.operate.dead import replay
-from worker.parse import parse_document, table
+from worker.parse import table
 from worker.parse.detect import TEXT
+from worker.parse.document import parse_document
 from worker.state.codec import unpack_documents, unpack_items
 from worker.state.keys import PARSED, RECEIVED
 

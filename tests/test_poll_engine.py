@@ -25,7 +25,7 @@ from worker import pipeline
 from worker.config import load_settings
 from worker.desk import Desk, SilentBells
 from worker.intake import polling
-from worker.intake.polling import Settled
+from worker.intake.polled import Settled
 from worker.model import Source
 from worker.operate.idle import what_waits
 from worker.state.hosts import HostLease

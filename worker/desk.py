@@ -13,7 +13,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from worker.config import Settings
-from worker.intake.polling import Settled
+from worker.intake.polled import Settled
 from worker.model import Batch, Document, Lane, Source
 from worker.state.burials import Burials
 from worker.state.clock import Clock

@@ -24,12 +24,12 @@ import structlog
 from worker.dedupe.records import Candidate, make_candidate
 from worker.desk import Desk, StageTask, hold, hold_source
 from worker.errors import CopydeskError, Failed, Rejected
-from worker.intake import pull_source
 from worker.intake.http import HttpClient, door_for
 from worker.intake.polling import GROUP, Polling
+from worker.intake.pull import pull_source
 from worker.limits import cpu_time_limit
 from worker.model import LANES, Article, Document, Refusal
-from worker.parse import parse_document
+from worker.parse.document import parse_document
 from worker.state.codec import Item
 from worker.state.keys import PARSED, RECEIVED, Stage
 from worker.state.ledger import Buried, Claim, lane_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -41,7 +42,8 @@ def free_port() -> int:
 class StateServer:
     """A server process with its own directory; it may be killed, stopped, continued and started again.
 
-    `prefix` are words before its command (`ip netns exec ...`), `host` is the address that clients use.
+    `prefix` are words before its command (`ip netns exec ...`), `host` is the address that clients use, `environment`
+    what it finds beside ours.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class StateServer:
         *,
         prefix: Sequence[str] = (),
         host: str = "127.0.0.1",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         binary = binary_of(kind)
         if binary is None:
@@ -62,6 +65,7 @@ class StateServer:
         self.port = free_port()
         self.host = host
         self.prefix = list(prefix)
+        self.environment = {**os.environ, **(environment or {})}
         self.options = {**OPTIONS, "dir": str(directory), "port": str(self.port), **(options or {})}
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -84,7 +88,11 @@ class StateServer:
         words = [word for name, value in self.options.items() for word in (f"--{name}", value)]
         with (self.directory / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.prefix, self.binary, *words], stdout=log, stderr=log, start_new_session=True
+                [*self.prefix, self.binary, *words],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=self.environment,
             )
 
     def kill(self) -> None:
@@ -123,9 +131,14 @@ class StateServer:
 
 
 @contextmanager
-def state_server(directory: Path, kind: str, options: Mapping[str, str] | None = None) -> Iterator[StateServer]:
-    """A state server of the scenario's own, ended with it."""
-    state = StateServer(directory / "server", kind, options)
+def state_server(
+    directory: Path,
+    kind: str,
+    options: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[StateServer]:
+    """A state server of the scenario's own below `directory`, ended with it."""
+    state = StateServer(directory / "server", kind, options, environment=environment)
     state.start()
     try:
         yield state

@@ -256,7 +256,8 @@ def with_broker(options: Mapping[str, Any], url: str) -> dict[str, Any]:
 def system_on(server: str, directory: Path, *, broker: str = "", **options: Any) -> Iterator[System]:
     """A running system on the embedded server (`valkey`), or on one of the suite's own (`redis`, `valkey-server`).
 
-    `broker` `rabbitmq`: a node of the suite's own carries the bells.
+    `broker` `rabbitmq`: a node of the suite's own carries the bells. The `environment` among the options is the server's
+    too, as it is where the server is embedded.
     """
     if broker:
         (directory / "broker").mkdir(parents=True)
@@ -271,7 +272,10 @@ def system_on(server: str, directory: Path, *, broker: str = "", **options: Any)
             yield system
         return
     kind = server.removesuffix("-server")
-    with state_server(directory, kind) as state, System(directory / "run", url=state.url, **options) as system:
+    with (
+        state_server(directory, kind, environment=options.get("environment")) as state,
+        System(directory / "run", url=state.url, **options) as system,
+    ):
         system.server = state
         yield system
 

@@ -4,32 +4,81 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
 from types import TracebackType
+from typing import Any
 
 import typer
 from redis.exceptions import RedisError
+from typer.core import TyperGroup
+from typer.main import get_group
 
 from worker import __version__
-from worker.cli import (
-    dead,
-    dedupe,
-    families,
-    hand_over,
-    health,
-    operators,
-    parts,
-    pauses,
-    records,
-    run,
-    sources,
-    top,
-    websub,
-)
 from worker.errors import ConfigurationError, CopydeskError
 from worker.secrets import mask
 
+MODULES = {
+    "run": "run",
+    "ingest": "hand_over",
+    "parse": "hand_over",
+    "dedupe": "dedupe",
+    "worker": "parts",
+    "beat": "parts",
+    "store": "parts",
+    "records": "records",
+    "explain": "records",
+    "status": "operators",
+    "reconcile": "operators",
+    "doctor": "operators",
+    "top": "top",
+    "pause": "pauses",
+    "resume": "pauses",
+    "drain": "pauses",
+    "websub": "websub",
+    "sources": "sources",
+    "dead": "dead",
+    "families": "families",
+    "health": "health",
+}
+"""Command -> the module of this package whose `register` adds it, in the order of the help text."""
+
+
+class _Commands(MutableMapping[str, Any]):
+    """Commands that are imported when they are asked for: a probe that runs every few seconds needs no parsers."""
+
+    def __init__(self) -> None:
+        self._added: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._added:
+            found = typer.Typer()
+            import_module(f"worker.cli.{MODULES[name]}").register(found)
+            self._added |= get_group(found).commands
+        return self._added[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._added[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._added[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(MODULES)
+
+    def __len__(self) -> int:
+        return len(MODULES)
+
+
+class _Group(TyperGroup):
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = _Commands()
+
+
 app = typer.Typer(
     name="copydesk",
+    cls=_Group,
     help="The ingestion worker for news: pull, parse, recognise copies, store each record once.",
     epilog="Start with `copydesk run`, then `copydesk records` in another terminal.",
     no_args_is_help=True,
@@ -37,12 +86,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     add_completion=False,
 )
-for module in (run, hand_over, dedupe, parts, records, operators, top, pauses, websub):
-    module.register(app)
-app.add_typer(sources.app, name="sources")
-app.add_typer(dead.app, name="dead")
-app.add_typer(families.app, name="families")
-app.add_typer(health.app, name="health")
 
 
 def _print_version(wanted: bool) -> None:

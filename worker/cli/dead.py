@@ -33,6 +33,12 @@ from worker.state.letters import Filter
 
 app = typer.Typer(help="Refused and buried documents: list, show, replay, purge, export, import.", no_args_is_help=True)
 
+
+def register(parent: typer.Typer) -> None:
+    """Add the commands of this module below their own word."""
+    parent.add_typer(app, name="dead")
+
+
 AllOption = Annotated[bool, typer.Option("--all", help="Every letter that matches the filters.")]
 IdsArgument = Annotated[list[str] | None, typer.Argument(help="Ids of letters.")]
 

@@ -24,6 +24,12 @@ from worker.store.sink import Sink
 
 app = typer.Typer(help="Families of copies: which records tell the same text.", no_args_is_help=True)
 
+
+def register(parent: typer.Typer) -> None:
+    """Add the commands of this module below their own word."""
+    parent.add_typer(app, name="families")
+
+
 IdArgument = Annotated[str, typer.Argument(help="Record id (or its beginning), or a URL.")]
 COLUMNS = {
     "id": "id",

@@ -13,11 +13,16 @@ from worker.operate import health
 app = typer.Typer(help="Probes for containers: live, ready.", no_args_is_help=True)
 
 
+def register(parent: typer.Typer) -> None:
+    """Add the commands of this module below their own word."""
+    parent.add_typer(app, name="health")
+
+
 @app.command()
 def live(data: DataOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Do this host's processes make progress? Fails for a loop that stands still, and for work that nobody takes."""
     settings = load(config, data)
-    _report("live", health.live(settings, celery_bells()), as_json=as_json)
+    _report("live", health.live(settings, celery_bells), as_json=as_json)
 
 
 @app.command()

@@ -24,13 +24,19 @@ from worker.config import check_source
 from worker.errors import ConfigurationError
 from worker.intake.http import without_credentials
 from worker.model import LANES, Lane, Source
-from worker.operate.feeds import finite, health_row
+from worker.operate.source_health import finite, health_row
 from worker.parse.field_map import parse_fields
 from worker.secrets import mask
 from worker.state.sources import SourceState
 
 app = typer.Typer(help="Feeds and directories: list, add, remove; feeds of other readers.", no_args_is_help=True)
 feeds.register(app)
+
+
+def register(parent: typer.Typer) -> None:
+    """Add the commands of this module below their own word."""
+    parent.add_typer(app, name="sources")
+
 
 COLUMNS = {
     "id": "id",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit, urlunsplit
 
@@ -28,6 +28,7 @@ from worker.intake.http import Admit, FetchAnswer, HttpClient, without_credentia
 from worker.intake.manners import BUSY, OK, Decision, after_answer, after_failure, policy_of
 from worker.intake.pages import NoRulesMemory, PageResult, RulesMemory, failed_page, fetch_page
 from worker.intake.poll_state import FIELD, PollState, fields_of, recalled
+from worker.intake.polled import Polled
 from worker.intake.schedule import retry_after_seconds
 from worker.intake.steps import Steps, next_step, recalled_steps
 from worker.model import Document, Source
@@ -37,23 +38,6 @@ LARGE_BYTES = 200_000
 """What is larger is looked at in a thread, so that the other polls go on."""
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Polled:
-    """What a poll gave: a document where there is one, and what to remember in the same step.
-
-    `learned` are fields of the poll state (an empty value removes its field). `host_rest_seconds` is how long the host
-    wants to be left alone, where it said so. `more` is True where steps are left, which are due at once.
-    """
-
-    source: Source
-    next_due_seconds: float
-    learned: Mapping[str, str] = field(default_factory=dict)
-    document: Document | None = None
-    problem: str | None = None
-    host_rest_seconds: float | None = None
-    more: bool = False
 
 
 def memory_of(source: Source, state: Mapping[str, str]) -> PollState:

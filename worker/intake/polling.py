@@ -17,7 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,10 +26,11 @@ from redis.exceptions import RedisError
 
 from worker.config import Settings
 from worker.errors import FetchError, StateError
-from worker.intake.feed import Polled, asked_url, judge_failure, poll_feed
+from worker.intake.feed import asked_url, judge_failure, poll_feed
 from worker.intake.fetch import local_path
 from worker.intake.files import keep_inline_or_spool
 from worker.intake.http import Admit, HttpClient, parse_target
+from worker.intake.polled import Polled, Settled
 from worker.intake.receiver import PAUSE_SECONDS
 from worker.model import Source
 from worker.state.feeds import DueFeed, Feeds
@@ -53,20 +54,6 @@ LOOK_SECONDS = 0.2
 """How soon a change that nobody announces is seen: a stop, another process's lease."""
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A feed that is no longer in hand, and the leases that go back with it, each with its host's rest (None: usual).
-
-    `polled` is None for one that was put off: then `problem` may say why.
-    """
-
-    source: Source
-    due_seconds: float
-    polled: Polled | None = None
-    problem: str | None = None
-    leases: tuple[tuple[HostLease, float | None], ...] = ()
 
 
 Settle = Callable[[Sequence[Settled]], None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Any
 
@@ -14,7 +13,7 @@ from worker.intake.feed import memory_of
 from worker.intake.http import without_credentials
 from worker.intake.poll_state import PollState, health_of
 from worker.intake.steps import recalled_steps
-from worker.state.sources import SourceState
+from worker.operate.source_health import finite
 
 
 def why(desk: Desk, source_id: str) -> dict[str, Any]:
@@ -50,17 +49,6 @@ def why(desk: Desk, source_id: str) -> dict[str, Any]:
         "hub": memory.hubs[0] if memory.hubs else None,
         "polls": _polls(memory),
     }
-
-
-def health_row(state: SourceState) -> dict[str, Any]:
-    """How a source is, for lists."""
-    health, reason = health_of(state.source, state.poll, state.due_in_seconds, time.time())
-    return {"state": health, "reason": reason, "why_then": state.poll.get("why")}
-
-
-def finite(seconds: float | None) -> float | None:
-    """Seconds, or None for never."""
-    return seconds if seconds is not None and math.isfinite(seconds) else None
 
 
 def _polls(memory: PollState) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ nobody unhealthy: a restart would not bring it back.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from redis.exceptions import RedisError
 
@@ -28,26 +28,27 @@ SECOND_LOOK_SECONDS = 3.0
 """Between the two looks at a worker that has taken nothing for long: one that is well takes a bell in between."""
 
 
-def live(settings: Settings, bells: Bells) -> list[str]:
-    """Why this host's processes are not alive, in words; empty where they are. Takes `SECOND_LOOK_SECONDS` on doubt."""
+def live(settings: Settings, open_bells: Callable[[], Bells]) -> list[str]:
+    """Why this host's processes are not alive, in words; empty where they are. Takes `SECOND_LOOK_SECONDS` on doubt.
+
+    `open_bells` is called only where some process has taken nothing for long: on a busy host the probe costs little.
+    """
     pulses = pulses_here(settings)
     if not pulses:
         return ["no process of copydesk has given a sign of life on this host"]
-    redis = connect(state_url_of(settings), ANSWER_SECONDS, patient=False)
-    try:
-        redis.ping()
-        depths = bells_waiting(bells, Pauses(redis, Keys(settings.state.namespace)))
-    except (RedisError, OSError):
-        return []
-    finally:
-        redis.close()
     stalled, task_seconds = settings.supervision.stalled_seconds, float(settings.workers.task_seconds)
     now = time.monotonic()
-    silent = _silent(Watch(stalled, task_seconds), pulses, now)
-    waiting = [pulse for pulse in pulses if any(depths[task] for task in STAGE_TASKS if task in pulse.serves)]
-    late = [
-        pulse for pulse in waiting if now - pulse.answered_monotonic > stalled + (task_seconds if pulse.busy else 0.0)
+    idle = [
+        pulse for pulse in pulses if now - pulse.answered_monotonic > stalled + (task_seconds if pulse.busy else 0.0)
     ]
+    try:
+        waiting = _waiting(
+            settings, open_bells if any(set(STAGE_TASKS) & set(pulse.serves) for pulse in idle) else None
+        )
+    except (RedisError, OSError):
+        return []
+    silent = _silent(Watch(stalled, task_seconds), pulses, now)
+    late = [pulse for pulse in idle if waiting & set(pulse.serves)]
     if silent or not late:
         return silent
     time.sleep(SECOND_LOOK_SECONDS)
@@ -57,6 +58,19 @@ def live(settings: Settings, bells: Bells) -> list[str]:
         for pulse in late
         if answered.get((pulse.name, pulse.pid)) == pulse.answered
     ]
+
+
+def _waiting(settings: Settings, open_bells: Callable[[], Bells] | None) -> set[str]:
+    """Stages for which bells wait, where they are asked for; raises OSError or RedisError where a server is away."""
+    redis = connect(state_url_of(settings), ANSWER_SECONDS, patient=False)
+    try:
+        redis.ping()
+        if open_bells is None:
+            return set()
+        depths = bells_waiting(open_bells(), Pauses(redis, Keys(settings.state.namespace)))
+        return {task for task, depth in depths.items() if depth}
+    finally:
+        redis.close()
 
 
 def ready(settings: Settings) -> list[str]:

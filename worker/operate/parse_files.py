@@ -23,8 +23,8 @@ from worker.intake.files import walk_directory
 from worker.limits import cpu_time_limit
 from worker.model import Article, Document, Refusal
 from worker.operate.parse_processes import Begun, Found, Line, Step, parse_in_processes
-from worker.parse import parse_document
 from worker.parse.containers import ContainerLimits, open_container
+from worker.parse.document import parse_document
 from worker.parse.refusals import parse_error, refusal
 
 PARSE_SECONDS = 20.0

@@ -13,7 +13,7 @@ import msgspec
 
 from worker.desk import Desk
 from worker.intake.poll_state import Health, health_of
-from worker.operate.feeds import finite
+from worker.operate.source_health import finite
 from worker.state.counters import imbalance
 from worker.state.pulses import Listener
 from worker.state.queue import StorageQueue
