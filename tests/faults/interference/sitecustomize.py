@@ -111,7 +111,7 @@ AFTER_IMPORT = {
     "worker.tasks": double_bells,
     "worker.store.sqlite": trouble_sink,
     "worker.state.queue": kill_writer,
-    "worker.parse": poison_parser,
+    "worker.parse.document": poison_parser,
 }
 
 
