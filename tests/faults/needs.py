@@ -12,7 +12,6 @@ from tests.rabbit import SERVER as RABBITMQ
 
 NEEDS: dict[str, tuple[Callable[[], object], str]] = {
     "root": (lambda: hasattr(os, "geteuid") and os.geteuid() == 0, "run as root: it mounts or makes namespaces"),
-    "embedded": (lambda: False, "leave --server out: this is about the embedded server"),
     "state broker": (lambda: False, "leave --broker out: bells are not what it is about"),
     "rabbitmq": (lambda: RABBITMQ.exists() and shutil.which("epmd"), "apt-get install rabbitmq-server"),
     "redis": (lambda: binary_of("redis"), "apt-get install redis-server"),

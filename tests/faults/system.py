@@ -21,6 +21,7 @@ from tests.faults.articles import DOCUMENTS_PER_FILE, SOURCE, article, expected_
 from tests.faults.report import Report
 from tests.faults.servers import StateServer, state_server
 from tests.rabbit import running_rabbitmq
+from worker.state.server import embedded_url
 
 SETTINGS: dict[str, dict[str, object]] = {
     "batches": {"documents": 25},
@@ -74,6 +75,11 @@ class System:
         inbox = f'id = "{SOURCE}"\nkind = "directory"\npath = "../inbox"\nclaim = {str(claim).lower()}\n'
         (config / "sources.toml").write_text(f"[[source]]\n{inbox}{sources}")
         self.options = ["--data", str(self.data), "--config", str(config)]
+
+    @property
+    def url(self) -> str:
+        """Where its state server listens."""
+        return self._url or embedded_url(self.data)
 
     def __enter__(self) -> System:
         self.start()
@@ -256,8 +262,8 @@ def with_broker(options: Mapping[str, Any], url: str) -> dict[str, Any]:
 def system_on(server: str, directory: Path, *, broker: str = "", **options: Any) -> Iterator[System]:
     """A running system on the embedded server (`valkey`), or on one of the suite's own (`redis`, `valkey-server`).
 
-    `broker` `rabbitmq`: a node of the suite's own carries the bells. The `environment` among the options is the server's
-    too, as it is where the server is embedded.
+    `broker` `rabbitmq`: a node of the suite's own carries the bells. The `environment` among the options is also the
+    server's, as it is where the server is embedded.
     """
     if broker:
         (directory / "broker").mkdir(parents=True)

@@ -33,11 +33,9 @@ class Scenario:
 
     def needs_on(self, server: str, broker: str | None = None) -> tuple[str, ...]:
         """What it needs (names of `tests.faults.needs`) on `valkey` or `redis`, with a broker of another kind."""
-        needs, measures = list(self.needs), signature(self.run).parameters
-        if server == "redis":
-            needs += ["redis", *([] if "server" in measures else ["embedded"])]
+        needs = [*self.needs, *(["redis"] if server == "redis" else [])]
         if broker:
-            needs += [broker, *([] if "broker" in measures else ["state broker"])]
+            needs += [broker, *([] if "broker" in signature(self.run).parameters else ["state broker"])]
         return tuple(needs)
 
 

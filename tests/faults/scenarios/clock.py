@@ -16,7 +16,8 @@ import psutil
 from tests.faults.articles import article, write_file
 from tests.faults.flags import Flags
 from tests.faults.report import Report
-from tests.faults.system import PATIENT_SECONDS, WORK_SECONDS, System, wait_for
+from tests.faults.system import PATIENT_SECONDS, WORK_SECONDS, System, system_on, wait_for
+from worker.state.connection import connect
 
 SOURCE = Path(__file__).parent.parent / "clock" / "clock.c"
 STEPS = (3600, 0, -3600, 0)
@@ -26,6 +27,8 @@ IDLE_SECONDS = 1.0
 MOST_IDLE_CORES = 0.5
 """An idle system uses about 0.1 of a core; one that spins never less than a whole one."""
 SEEN_AGAIN = 20
+MOST_SECONDS_OFF = 60.0
+"""Between our clock and a stepped one that follows: the look itself takes a moment."""
 
 
 class Clock:
@@ -49,16 +52,17 @@ class Clock:
             file.write(struct.pack("=q", seconds))
 
 
-def step_clock(directory: Path, *, documents: int) -> Report:
+def step_clock(directory: Path, *, documents: int, server: str = "valkey") -> Report:
     """F10: articles flow before and after each step; old ones that come again are still known."""
     clock = Clock(directory / "clock")
     flags = Flags(directory / "flags")
     flags.raise_flag("parse_slow", WORK_SECONDS)
-    with System(directory / "run", environment={**clock.environment, **flags.environment}) as system:
+    with system_on(server, directory, environment={**clock.environment, **flags.environment}) as system:
         started = time.monotonic()
         seconds: dict[str, float] = {}
         busy: dict[str, float] = {}
         at_work = 0
+        unmoved: list[str] = []
         system.feed(documents // (len(STEPS) + 1))
         wait_for(lambda: system.stored() >= system.fed)
         for number, offset in enumerate(STEPS, 1):
@@ -70,6 +74,7 @@ def step_clock(directory: Path, *, documents: int) -> Report:
             again = [article(old) for old in range(SEEN_AGAIN)]
             write_file(system.inbox / f"again-{number}.jsonl", again)
             step = f"{number}: {offset:+} s"
+            unmoved += [] if _server_follows(system, offset) else [step]
             seconds[step] = round(wait_for(lambda: system.settled(system.fed)), 1)
             busy[step] = round(wait_for(lambda: _cores(system) <= MOST_IDLE_CORES), 1)
         late = [step for step, waited in seconds.items() if waited >= PATIENT_SECONDS]
@@ -78,13 +83,24 @@ def step_clock(directory: Path, *, documents: int) -> Report:
             "F10",
             faults=len(STEPS),
             under_fire=time.monotonic() - started,
-            notes={"seconds_until_idle": busy, "steps_while_at_work": at_work},
+            notes={"server": server, "seconds_until_idle": busy, "steps_while_at_work": at_work},
             goals={f"seconds_after_step_{step}": (waited, WORKS_GOAL_SECONDS) for step, waited in seconds.items()},
             failures=(
                 *(f"unsettled after step {step}" for step in late),
                 *(f"spins after step {step}" for step in hot),
+                *(f"the server's clock did not take step {step}" for step in unmoved),
             ),
         )
+
+
+def _server_follows(system: System, offset: int) -> bool:
+    """True where the state server's clock is as wrong as it should be."""
+    redis = connect(system.url, 10)
+    try:
+        seconds, _ = redis.time()
+    finally:
+        redis.close()
+    return abs(seconds - time.time() - offset) < MOST_SECONDS_OFF
 
 
 def _cores(system: System) -> float:
@@ -100,8 +116,11 @@ def _cpu_seconds(system: System) -> dict[int, float]:
     if system.process is None:
         return {}
     root = psutil.Process(system.process.pid)
+    processes = [root, *root.children(recursive=True)]
+    if system.server is not None and system.server.process is not None:
+        processes.append(psutil.Process(system.server.process.pid))
     found = {}
-    for process in [root, *root.children(recursive=True)]:
+    for process in processes:
         try:
             times = process.cpu_times()
         except psutil.NoSuchProcess:

@@ -19,7 +19,6 @@ from tests.faults.report import Report
 from tests.faults.servers import StateServer
 from tests.faults.system import PATIENT_SECONDS, System, wait_for
 from worker.state.connection import connect
-from worker.state.server import embedded_url
 
 DISK_BYTES = 48_000_000
 LARGE = "Padding that makes the document travel through the spool. " * 80
@@ -46,7 +45,7 @@ def fill_up(directory: Path, *, documents: int, server: str = "valkey") -> Repor
         stack.enter_context(small_disk(spool, DISK_BYTES))
         system.store = directory / "sink" / "records.db"
         stack.enter_context(system)
-        redis = connect(kept.url if kept else embedded_url(system.data), 5)
+        redis = connect(system.url, 5)
         watch = _Watch(system, documents // 5)
         started = time.monotonic()
         watch.step("memory", lambda: _limit_memory(redis, redis.info("memory")["used_memory"]), _unlimit(redis))

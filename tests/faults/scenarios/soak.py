@@ -14,7 +14,6 @@ from redis import Redis
 from tests.faults.report import Report
 from tests.faults.system import System, system_on, wait_for
 from worker.state.connection import connect
-from worker.state.server import embedded_url
 
 Sample = dict[str, float]
 
@@ -34,7 +33,7 @@ SERVER_BYTES_PER_ARTICLE = 4_000.0
 def soak(directory: Path, *, seconds: float, server: str = "valkey") -> Report:
     """F15: so many seconds of load; sampled once a second or a thousand times in all, whichever is rarer."""
     with system_on(server, directory) as system:
-        redis = connect(system.server.url if system.server else embedded_url(system.data), 10)
+        redis = connect(system.url, 10)
         samples: list[tuple[float, int, Sample]] = []
         # Imports and models come first: what they take is no leak.
         system.feed(WARM_UP)

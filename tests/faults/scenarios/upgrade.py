@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import tarfile
 import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tests.faults.articles import DOCUMENTS_PER_FILE, expected_ids
 from tests.faults.flags import Flags
 from tests.faults.lone import LoneWorker
 from tests.faults.report import Report
+from tests.faults.servers import state_server
 from tests.faults.system import WORKERS, System, wait_for
 
 OLD_STATES = Path(__file__).parent.parent.parent / "data" / "old_state"
@@ -20,26 +24,54 @@ STOP_SECONDS = 30.0
 """Whoever stops us (docker, systemd, Kubernetes) waits so long."""
 
 
-def upgrade(directory: Path, *, documents: int, rounds: int) -> Report:
+def upgrade(directory: Path, *, documents: int, rounds: int, server: str = "valkey") -> Report:
     """F13: every old state in turn settles; then each group of workers gets SIGTERM while articles flow."""
     failures = []
     old_states = sorted(OLD_STATES.glob("*.tar.xz"))
     settled = {}
     for archive in old_states:
         flags = Flags(directory / "flags")
-        system = System(directory / archive.name.partition(".")[0], environment=flags.environment)
-        with tarfile.open(archive) as packed:
-            packed.extractall(system.data, filter="data")
-        system.fed = OLD_ARTICLES
-        with system:
+        with _system_on_old_state(archive, directory, server, flags.environment) as system:
             old = system.report("F13", faults=1, under_fire=0)
             settled[archive.name] = old.seconds_to_recover
             if not old.passed:
                 failures.append(f"{archive.name}: {old}")
                 continue
             if archive is old_states[-1]:
-                return _roll(system, flags, documents, rounds, settled, failures)
+                rolled = _roll(system, flags, documents, rounds, settled, failures)
+                return replace(rolled, notes={"server": server, **rolled.notes})
     raise FileNotFoundError(f"no old state settled below {OLD_STATES}: {failures}")
+
+
+@contextlib.contextmanager
+def _system_on_old_state(
+    archive: Path, directory: Path, server: str, environment: Mapping[str, str]
+) -> Iterator[System]:
+    """The present version, started on what an older one left in flight."""
+    directory = directory / archive.name.partition(".")[0]
+    unpacked = directory / "run" / "data"
+    with tarfile.open(archive) as packed:
+        packed.extractall(unpacked, filter="data")
+    with contextlib.ExitStack() as stack:
+        url = None
+        if server != "valkey":
+            _hand_over(unpacked / "valkey" / "appendonlydir", directory / "server" / "appendonlydir")
+            url = stack.enter_context(state_server(directory, server)).url
+        system = System(directory / "run", url=url, environment=environment)
+        system.fed = OLD_ARTICLES
+        yield stack.enter_context(system)
+
+
+def _hand_over(written: Path, here: Path) -> None:
+    """Valkey's append-only file for a Redis: the same commands, which both read.
+
+    Without the snapshot that Valkey began with: it is empty, and in a format that Redis does not know.
+    """
+    here.parent.mkdir(parents=True)
+    written.rename(here)
+    manifest = here / "appendonly.aof.manifest"
+    increments = [line for line in manifest.read_text().splitlines(keepends=True) if line.endswith("type i\n")]
+    manifest.write_text("".join(increments))
 
 
 def _roll(
