@@ -65,18 +65,7 @@ def reconcile(desk: Desk, sink: Sink) -> Report:
         again = _documents_in_batches(desk)
         if again != counters.in_flight():
             problems.append(f"{again} documents lie in batches, but {counters.in_flight()} are booked as in flight")
-    queued = set(_queued(desk))
-    remembered, missing = 0, []
-    pairs = latest_versions(desk.redis, desk.keys)
-    while chunk := list(islice(pairs, CHUNK_RECORDS)):
-        remembered += len(chunk)
-        missing += [pair for pair in sink.missing(chunk) if pair not in queued]
-    # What was published while we looked has reached the sink or the queue by now.
-    if missing:
-        queued = set(_queued(desk))
-        missing = [pair for pair in sink.missing(missing) if pair not in queued]
-    refused = refused_records(desk) if missing else set()
-    missing, buried = [pair for pair in missing if pair not in refused], sum(pair in refused for pair in missing)
+    remembered, missing, buried = _missing(desk, sink)
     if missing:
         problems.append(f"{len(missing)} published records are neither in the sink nor in the storage queue")
     lost = counters.events().get("stream_deleted_unacknowledged", 0)
@@ -96,6 +85,23 @@ def reconcile(desk: Desk, sink: Sink) -> Report:
         sink_records=sink.count(),
         problems=problems,
     )
+
+
+def _missing(desk: Desk, sink: Sink) -> tuple[int, list[tuple[str, int]], int]:
+    """How many records are remembered, which of them are neither stored, queued nor refused, and how many are refused."""
+    queued = set(_queued(desk))
+    remembered, missing = 0, []
+    pairs = latest_versions(desk.redis, desk.keys)
+    while chunk := list(islice(pairs, CHUNK_RECORDS)):
+        remembered += len(chunk)
+        missing += [pair for pair in sink.missing(chunk) if pair not in queued]
+    # What was published while we looked has reached the sink or the queue by now.
+    if missing:
+        queued = set(_queued(desk))
+        missing = [pair for pair in sink.missing(missing) if pair not in queued]
+    refused = refused_records(desk) if missing else set()
+    buried = sum(pair in refused for pair in missing)
+    return remembered, [pair for pair in missing if pair not in refused], buried
 
 
 def _documents_in_batches(desk: Desk) -> int:
