@@ -88,7 +88,7 @@ def reconcile(desk: Desk, sink: Sink) -> Report:
 
 
 def _missing(desk: Desk, sink: Sink) -> tuple[int, list[tuple[str, int]], int]:
-    """How many records are remembered, which of them are neither stored, queued nor refused, and how many are refused."""
+    """How many records are remembered, which are neither stored nor queued nor refused, and how many are refused."""
     queued = set(_queued(desk))
     remembered, missing = 0, []
     pairs = latest_versions(desk.redis, desk.keys)
