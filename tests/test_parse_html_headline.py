@@ -5,7 +5,8 @@ from __future__ import annotations
 import lxml.html
 import pytest
 
-from worker.parse.html_headline import Heading, Said, choose_headline, read_headings, strip_site
+from worker.parse.html_headings import Heading, read_headings
+from worker.parse.html_headline import Said, choose_headline, strip_site
 
 
 def chosen(said: Said, *headings: Heading) -> str | None:
@@ -26,8 +27,63 @@ def test_a_heading_wins_over_a_search_title_that_is_shared_too() -> None:
 
 def test_the_shared_title_wins_where_the_heading_only_repeats_the_title_element() -> None:
     searched, shared = "Kiln: fire lit again in upper village", "After thirty years, fire in the village"
-    said = Said(title=searched, shared=(shared,), data=(searched,))
+    said = Said(title=searched, shared=(shared, shared), data=(searched,))
     assert chosen(said, h(searched)) == shared
+
+
+def read(markup: str) -> list[Heading]:
+    return read_headings(lxml.html.document_fromstring(f"<body>{markup}</body>"))
+
+
+def test_the_heading_stands_where_nothing_confirms_the_only_title_for_sharing() -> None:
+    searched, shared = "Kiln: fire lit again in upper village", "After thirty years, fire in the village"
+    assert chosen(Said(title=searched, shared=(shared,), data=(searched,)), h(searched)) == searched
+    assert chosen(Said(title=searched, shared=(shared, searched), data=(searched,)), h(searched)) == searched
+    assert chosen(Said(title=searched, shared=(shared,), data=(searched,)), h(searched), h(shared, 2)) == shared
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<nav><ol><li><a href='/'>Home</a><li><h1>{}</h1></ol></nav>",
+        "<div class='breadcrumbs'><a href='/'>Home</a><h1>{}</h1></div>",
+        "<section><div><a href='/'>Home</a> | <a href='/life'>Life</a></div><h1>{}</h1></section>",
+    ],
+)
+def test_a_heading_that_ends_a_path_of_links_is_made_for_search_engines(markup: str) -> None:
+    searched, shared = "Kiln: fire lit again in upper village", "After thirty years, fire in the village"
+    said = Said(title=searched, shared=(shared,), data=(searched,))
+    assert chosen(said, *read(markup.format(searched))) == shared
+
+
+def test_a_heading_after_a_menu_with_other_text_ends_no_path_of_links() -> None:
+    [heading] = read(
+        "<div><a href='/'>Post</a> <a href='/a'>A</a> Sunny, 12 degrees</div><h1>Kiln is lit again today</h1>"
+    )
+    assert not heading.crumb
+
+
+def test_the_only_lower_heading_that_microdata_call_the_headline_is_it() -> None:
+    said = Said(title="Kiln mistakes | Valley Post", sites=("Valley Post",))
+    shown = "<h1>Kiln mistakes</h1><h2 itemprop='headline'>Five mistakes that every potter makes</h2>"
+    assert chosen(said, *read(shown)) == "Five mistakes that every potter makes"
+    teaser = "<h1>Kiln mistakes</h1><h3 itemprop='headline'><a href='/b'>Another text</a></h3>"
+    assert chosen(said, *read(teaser)) == "Kiln mistakes"
+
+
+def test_a_heading_that_leads_home_names_the_site() -> None:
+    said = Said(title="Kiln is lit - Valley news - People of Example")
+    headings = read("<h1><a href='/'>Valley news - People of Example</a></h1>")
+    assert chosen(said, *headings) == "Kiln is lit"
+
+
+def test_a_heading_that_the_shared_title_repeats_is_whole() -> None:
+    said = Said(
+        title="Post | Kiln for beginners",
+        shared=("Firing clay Kiln for beginners",),
+        data=("Post | Kiln for beginners",),
+    )
+    assert chosen(said, h("Firing clay Kiln for beginners")) == "Firing clay Kiln for beginners"
 
 
 def test_a_heading_stands_against_a_shared_title_alone() -> None:
@@ -57,8 +113,7 @@ def test_a_kicker_stays_where_the_shared_title_has_it_too() -> None:
 )
 def test_what_surrounds_the_headline_is_told_apart_by_the_title(markup: str) -> None:
     said = Said(title="Kiln is lit again | Valley Post", sites=("Valley Post",))
-    headings = read_headings(lxml.html.document_fromstring(f"<body>{markup}</body>"))
-    assert chosen(said, *headings) == "Kiln is lit again"
+    assert chosen(said, *read(markup)) == "Kiln is lit again"
 
 
 def test_a_heading_that_is_the_site_is_passed_over() -> None:

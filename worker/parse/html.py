@@ -22,7 +22,7 @@ from worker.parse import json_ld
 from worker.parse.draft import Draft
 from worker.parse.html_authors import set_authors
 from worker.parse.html_body import Body, find_body
-from worker.parse.html_headline import Heading, read_headings
+from worker.parse.html_headings import Heading, read_headings
 from worker.parse.html_media import set_media
 from worker.parse.html_metadata import Metadata, headline_of, read_metadata
 from worker.parse.html_signature import find_signature

@@ -9,50 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import SequenceMatcher
-from itertools import islice
 
-import lxml.html
 import msgspec
 
-from worker.clean.html import element_text
 from worker.clean.text import clean_line
+from worker.parse.html_headings import Heading, words_of
 
 _SEPARATOR = re.compile(
     r"\s+(?:[|\-–—·•»«›:/~]|::|--|<|>|\|\|)\s+|\s*[|｜»]\s*|(?<=\w)_(?=[^\W_]+$)|(?<=[\u3040-\u9fff！？])[-_](?=[\u3040-\u9fff]{2,8}$)"
 )
 _COLON = re.compile(r"\s*[:：]\s*(?P<site>[^:：]+)$")
-_WORD = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]|[^\\W_]+")
-_KICKER = re.compile(
-    r"kicker|over-?line|eyebrow|top-?line|dachzeile|spitzmarke|rubri|flag|badge|categor|section|label|offscreen|sr-only|"
-    r"visually-?hidden|antetitulo|volanta|occhiello",
-    re.IGNORECASE,
-)
-_TITLE_CLASS = re.compile(
-    r"(?:entry|post|article|story|news|page|content|blog)[-_ ]*(?:title|headline)|\bheadline\b", re.IGNORECASE
-)
-_HOME = re.compile(r"(?:https?://[^/?#]+)?/|https?://[^/?#]+")
-_HEADINGS = ("h1", "h2", "h3", "h4")
-_MOST_HEADINGS = 60
-_LONGEST = 400
 _SHORT = 12
 """Letters up to which a text is too short to be told apart from a section's or a site's name."""
 _FEW = 3
 """Words below which a heading is more likely a section's name."""
-_MOST_PARTS = 30
 _ELLIPSIS = ("...", "…")
-
-
-class Heading(msgspec.Struct, frozen=True):
-    """A visible heading: its level (1 to 4), its text without kicker, and whether a class calls it the title.
-
-    `whole` is its text with the kicker, `parts` the texts of the elements and lines it is made of.
-    """
-
-    level: int
-    text: str
-    named: bool
-    whole: str = ""
-    parts: tuple[str, ...] = ()
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -64,33 +35,19 @@ class Said(msgspec.Struct, frozen=True):
     sites: tuple[str, ...] = ()
 
 
-def read_headings(tree: lxml.html.HtmlElement) -> list[Heading]:
-    """A page's headings h1 to h4 in document order (at most 60)."""
-    found = []
-    for element in tree.iter(*_HEADINGS):
-        whole = clean_line(element_text(element))
-        text = _without_kicker_element(element, whole)
-        if 2 <= len(text) <= _LONGEST and not _leads_home(element, whole):
-            named = f"{element.get('class', '')} {element.get('itemprop', '')}"
-            texts = islice(element.itertext(), _MOST_PARTS) if len(element) else ()
-            parts = tuple(filter(None, map(clean_line, texts)))
-            found.append(Heading(int(element.tag[1]), text, bool(_TITLE_CLASS.search(named)), whole, parts))
-        if len(found) == _MOST_HEADINGS:
-            break
-    return found
-
-
 def choose_headline(said: Said, headings: Iterable[Heading]) -> tuple[str, str] | None:
     """What the page says -> (headline, origin: h1, heading, og, json-ld or title); None where it says nothing."""
-    headings = list(headings)
-    sites = _site_names(said)
+    found = list(headings)
+    sites = [*_site_names(said), *(heading.text for heading in found if heading.home)]
+    headings = [heading for heading in found if not heading.home]
     title = strip_site(said.title, sites, headings)
     shared = next((strip_site(text, sites, headings) for text in said.shared if text), "")
     data = next((strip_site(text, sites, headings) for text in said.data if text), "")
     references = [text for text in (title, shared, data) if text and not _is_site(text, sites)]
     heading = _visible(headings, references, sites)
     if heading is not None:
-        if _is_plain(shared, sites) and _prefer_shared(heading, title, shared, data):
+        confirmed = heading.crumb or _is_confirmed(shared, said, headings, sites)
+        if _is_plain(shared, sites) and _prefer_shared(heading, title, shared, data, confirmed=confirmed):
             return shared, "og"
         others = {_key(shared), _key(heading.text)}
         if _is_plain(data, sites) and alike(data, title) and shared and len(others - {_key(data)}) > 1:
@@ -105,11 +62,11 @@ def choose_headline(said: Said, headings: Iterable[Heading]) -> tuple[str, str] 
     return next(iter(rest), None) or ((first.text, "h1") if first else None)
 
 
-def _prefer_shared(heading: Heading, title: str, shared: str, data: str) -> bool:
+def _prefer_shared(heading: Heading, title: str, shared: str, data: str, *, confirmed: bool) -> bool:
     """Whether og:title is the editors' headline.
 
     It is where the visible heading only repeats what is made for search engines, the title element and
-    JSON-LD; and where it is the heading with its kicker.
+    JSON-LD, and more than og:title alone says otherwise; and where it is the heading with its kicker.
     """
     shown = heading.text
     if alike(shared, shown):
@@ -118,8 +75,15 @@ def _prefer_shared(heading: Heading, title: str, shared: str, data: str) -> bool
         return True
     if alike(shared, data) and ":" in shared and alike(shared.partition(":")[2], shown):
         return True
-    for_search = bool(data) or len(_words(shown)) < _FEW
+    for_search = (bool(data) and confirmed) or len(words_of(shown)) < _FEW
     return for_search and not alike(shared, title) and _key(title).startswith(_key(shown))
+
+
+def _is_confirmed(shared: str, said: Said, headings: list[Heading], sites: list[str]) -> bool:
+    """Whether a second title for sharing repeats og:title, or a heading ends with it."""
+    key = _key(shared)
+    repeated = sum(_key(strip_site(text, sites, headings)) == key for text in said.shared) > 1
+    return repeated or any(_key(heading.whole or heading.text).endswith(key) for heading in headings)
 
 
 def _shown(heading: Heading, references: list[str], sites: list[str]) -> tuple[str, str]:
@@ -139,8 +103,11 @@ def _shown(heading: Heading, references: list[str], sites: list[str]) -> tuple[s
 def _without_kicker(heading: str, references: list[str]) -> str:
     """The heading without a kicker that runs into it: what two others say, where the heading ends with just that."""
     shown = _key(heading)
+    repeated = any(shown == _key(reference) for reference in references)
     for reference in references:
         said = _key(reference)
+        if repeated and said != shown:
+            continue
         agreed = sum(said == _key(other) for other in references) > 1
         if (
             agreed
@@ -208,6 +175,9 @@ def _visible(headings: list[Heading], references: list[str], sites: list[str]) -
     if not references:
         named = [heading for heading in usable if heading.named]
         return first[0] if len(first) == 1 else named[0] if len(named) == 1 else None
+    called = _called_headline(usable)
+    if called is not None:
+        return called
     best = max(first, key=lambda one: (_support(one, references), one.named), default=None)
     if best is not None and _support(best, references) >= 0.35:
         return best
@@ -215,14 +185,25 @@ def _visible(headings: list[Heading], references: list[str], sites: list[str]) -
     if exact:
         return exact[0]
     lower = max(usable, key=lambda one: (_support(one, references), one.named, -one.level), default=None)
-    if lower is not None and lower.level > 1 and (_support(lower, references) >= 0.75 and len(_words(lower.text)) > 2):
+    if (
+        lower is not None
+        and lower.level > 1
+        and (_support(lower, references) >= 0.75 and len(words_of(lower.text)) > 2)
+    ):
         return lower
-    return best if best is not None and len(first) == 1 and len(_words(best.text)) > 3 else None
+    return best if best is not None and len(first) == 1 and len(words_of(best.text)) > 3 else None
+
+
+def _called_headline(headings: list[Heading]) -> Heading | None:
+    """The heading below h1 that microdata call the headline, where they call only one so and it leads nowhere else."""
+    items = {heading.text: heading for heading in headings if heading.item}
+    only = next(iter(items.values())) if len(items) == 1 else None
+    return only if only is not None and only.level > 1 and not only.linked else None
 
 
 def _support(heading: Heading, references: list[str]) -> float:
     """0 to 1: how many of the heading's words the most similar reference shares, and the other way round."""
-    return max((_overlap(_words(heading.text), _words(reference)) for reference in references), default=0.0)
+    return max((_overlap(words_of(heading.text), words_of(reference)) for reference in references), default=0.0)
 
 
 def _overlap(left: list[str], right: list[str]) -> float:
@@ -254,35 +235,4 @@ def _same(left: str, right: str) -> bool:
 
 
 def _key(text: str) -> str:
-    return "".join(_words(text))
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
-
-
-def _leads_home(element: lxml.html.HtmlElement, whole: str) -> bool:
-    """Whether a heading is a link to the site's first page: then it is the site's name."""
-    links = [*element.iter("a"), *islice(element.iterancestors("a"), 1)]
-    if len(links) != 1 or not _HOME.fullmatch(links[0].get("href", "").strip()):
-        return False
-    return clean_line(element_text(links[0])) == whole
-
-
-def _without_kicker_element(element: lxml.html.HtmlElement, whole: str) -> str:
-    """A heading's text; a kicker that its class names as such is not part of it."""
-    kickers = [
-        child
-        for child in element
-        if isinstance(child.tag, str) and _KICKER.search(f"{child.get('class', '')} {child.get('data-testid', '')}")
-    ]
-    for kicker in kickers:
-        said = clean_line(element_text(kicker))
-        if said not in whole or not said:
-            continue
-        before, _, after = whole.partition(said)
-        rest = f"{before}{after}".strip(" :-–—|•·")
-        # What is longer than the rest and ends the heading is the heading.
-        if len(_words(rest)) >= 2 and (after.strip() or len(said) < len(rest)):
-            whole = rest
-    return whole
+    return "".join(words_of(text))

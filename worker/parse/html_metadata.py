@@ -10,7 +10,8 @@ import msgspec
 
 from worker.clean.html import html_to_text
 from worker.clean.text import clean_line
-from worker.parse.html_headline import Heading, Said, choose_headline
+from worker.parse.html_headings import Heading
+from worker.parse.html_headline import Said, choose_headline
 from worker.parse.json_ld import find_articles, load_json_ld, names_of, plain
 
 _MAX_SCRIPTS = 50
