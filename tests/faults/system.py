@@ -123,15 +123,19 @@ class System:
 
     def children(self) -> dict[str, psutil.Process]:
         """The supervisor's living children by what they do: pull, parse, beat, store, server."""
-        if self.process is None or self.process.poll() is not None:
-            raise RuntimeError(f"copydesk run has ended by itself; see {self.directory / 'run.log'}")
         found = {}
-        for child in psutil.Process(self.process.pid).children():
+        for child in psutil.Process(self._running().pid).children():
             try:
                 found[_role(child.cmdline())] = child
             except psutil.NoSuchProcess:
                 continue
         return found
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        """The supervisor; without it there is nothing to wait for."""
+        if self.process is None or self.process.poll() is not None:
+            raise RuntimeError(f"copydesk run has ended by itself; see {self.directory / 'run.log'}")
+        return self.process
 
     def kill_one(self, roles: Sequence[str] = WORKERS) -> str:
         """SIGKILL the process group of a random child of these roles, waiting until one is alive; its role."""
@@ -216,6 +220,7 @@ class System:
 
     def settled(self, rows: int) -> bool:
         """True when so many rows are stored and nothing is on its way."""
+        self._running()
         if self.stored() < rows:
             return False
         status = self.status()
