@@ -190,6 +190,10 @@ def test_no_text_makes_a_date_raise(text: str) -> None:
         ("Jane Doe; jane doe", ["Jane Doe"], None),
         ("https://valley.example/jane", [], None),
         ("Editorial Board", [], None),
+        ("Jane Doe, The Valley Times", ["Jane Doe"], None),
+        ("Valley Times November", [], None),
+        ("Privacy Policy", [], None),
+        ("Jane Doe Jane Doe", ["Jane Doe"], None),
     ],
 )
 def test_bylines(byline: str, names: list[str], provider: str | None) -> None:

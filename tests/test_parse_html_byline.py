@@ -59,7 +59,16 @@ def names(markup: str) -> list[str]:
         ('<a rel="author" href="/">Kilns in the Valley</a>', []),
         ('<div class="with-sidebar"><p class="byline">By Ann Roe</p></div>', ["Ann Roe"]),
         ('<div class="sidebar"><p class="byline">By Ann Roe</p></div>', []),
+        ('<div class="content-sidebar"><p class="byline">By Ann Roe</p></div>', ["Ann Roe"]),
         ('<h1>窯</h1><a href="/author/18/">著者：山田花子</a>', ["山田花子"]),
+        (
+            '<p class="byline">By <a href="/author/ann">Ann Roe</a>. Reviewed by <a href="/author/tom">Tom Lee</a></p>',
+            ["Ann Roe"],
+        ),
+        ('<p class="byline">Redaktion: Eva Lenz und <a href="/authors/ann">Ann Roe</a></p>', ["Eva Lenz", "Ann Roe"]),
+        ('<div class="byline">Lifestyle Desk / valleytimes</div>', []),
+        ('<span class="byline">Valley Kiln Productions: Pots &amp; Podcast</span>', []),
+        ('<span class="author">TM</span>', []),
     ],
 )
 def test_reads_visible_bylines(markup: str, expected: list[str]) -> None:
@@ -86,6 +95,8 @@ def ld(author: str) -> str:
 
 
 BYLINE = '<p class="byline">By Tom Lee</p>'
+LABELLED = "<meta name='twitter:label1' content='Interview by'><meta name='twitter:data1' content='Eva Lenz'>"
+SIGNED = "<div><p><b><a rel='author'>Tom Lee</a></b></p><p><b><a rel='author'>Eva Lenz</a></b></p></div>"
 
 
 @pytest.mark.parametrize(
@@ -105,6 +116,11 @@ BYLINE = '<p class="byline">By Tom Lee</p>'
             ["Eva Lenz"],
         ),
         (
+            f"<meta name='author' content='Valley Post'>{LABELLED}",
+            BYLINE,
+            ["Eva Lenz"],
+        ),
+        (
             "<meta name='twitter:label1' content='Reading time'><meta name='twitter:data1' content='Five minutes'>",
             "",
             [],
@@ -115,6 +131,9 @@ BYLINE = '<p class="byline">By Tom Lee</p>'
         (ld('"Eva Lenz"'), BYLINE, ["Eva Lenz"]),
         (ld('"Eva Lenz"'), f"{BYLINE}<p>Editor : <a href='/eva'>Eva Lenz</a></p>", ["Tom Lee"]),
         (ld('"Eva Lenz"'), "<p>Editor: Eva Lenz</p>", ["Eva Lenz"]),
+        (ld('"Eva Lenz"'), SIGNED, ["Tom Lee", "Eva Lenz"]),
+        (ld('"Mia Berg"'), SIGNED, ["Mia Berg"]),
+        (ld('"Eva Lenz"'), SIGNED.replace("<b>", "<b class='other'>", 1), ["Eva Lenz"]),
     ],
 )
 def test_people_are_authors_and_outlets_are_not(head: str, body: str, expected: list[str]) -> None:

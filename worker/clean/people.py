@@ -111,6 +111,8 @@ _NO_NAME_WORD = re.compile(
 _NO_NAME = re.compile(
     r"[@<>{}\[\]=\d]|https?:|www\.|\.(?:com|org|net)\b|"
     r"(?-i:^[a-z\d-]{2,}(?:\.[a-z\d-]+)*\.[a-z]{2,10}$)|"
+    r"^the\s|\b(?:privacy|cookies?) policy\b|"
+    r"\s(?:January|February|September|October|November|December|Januar|Februar|Oktober|Dezember)$|"
     r"^(?:January|February|March|June|July|August|September|October|November|December|Januar|Februar|März|Juni|Juli|"
     r"Oktober|Dezember|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre|"
     r"janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre)$",
@@ -144,6 +146,7 @@ def parse_byline(text: str, role: str | None = None) -> Byline:
     after_whole = False
     for part, apart in _parts(line.replace("(", ",").replace(")", ",")):
         name = BYLINE_PREFIX.sub("", part.strip(" .:-–—|•·*\"'“”"))
+        name = _once(name)
         if is_agency(name):
             provider = provider or name
         elif is_person_name(name) and not (apart and after_whole and _is_place_like(name)):
@@ -159,6 +162,13 @@ def _parts(line: str) -> Iterator[tuple[str, bool]]:
         yield line[start : cut.start()], apart
         start, apart = cut.end(), "," in cut.group()
     yield line[start:], apart
+
+
+def _once(name: str) -> str:
+    """`Ann Roe Ann Roe` -> `Ann Roe`."""
+    words = name.split()
+    half = len(words) // 2
+    return " ".join(words[:half]) if half > 1 and words[:half] == words[half:] else name
 
 
 def _is_place_like(name: str) -> bool:

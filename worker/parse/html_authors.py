@@ -12,7 +12,8 @@ from worker.clean.people import is_agency, is_person_name
 from worker.clean.text import clean_line
 from worker.model import Person
 from worker.parse.draft import Draft
-from worker.parse.html_byline import EXPLICIT, look_like_names, says_by, visible_names, without_sites
+from worker.parse.html_byline import EXPLICIT, names_beside, says_by, visible_names, without_sites
+from worker.parse.html_byline_text import look_like_names
 from worker.parse.html_metadata import Metadata, site_names
 from worker.parse.json_ld import names_of, types_of
 
@@ -30,6 +31,8 @@ _SIMILAR = re.compile(r"(?:^|[.:_-]|article)(?:authors?|byline)(?:[._-]?names?)?
 _EDITOR = re.compile(r"editor ?[:：] ?(.+)", re.IGNORECASE)
 _MOST_NAMES = 20
 _OWNER_WORDS = 3
+_GUESSED_WORDS = 3
+"""Most words with a capital in a name that is only guessed: longer ones have a role or a place in them."""
 _OUTLET = re.compile(
     r"^(?:the|der|die|das|la|le|les|el|il|de|het|o|a)\b|\b(?:times|post|zeitung|nachrichten|tribune|herald|journal|"
     r"gazette|telegraph|guardian|mail|express|observer|chronicle|standard|star|sun|mirror|presse|press|kurier|anzeiger|"
@@ -50,10 +53,11 @@ def set_authors(draft: Draft, tree: lxml.html.HtmlElement, found: Metadata) -> N
     declared = _declared(found)
     persons = _without_sites(draft, sites)
     owners = [name for name in persons if _could_be_person(name)]
-    owners += [name for name in (*persons, *declared) if _is_owner(name, found, sites)]
+    owners += [name for names in (persons, *declared) for name in names if _is_owner(name, found, sites)]
     if "authors" not in draft.fields:
-        draft.set_authors(without_sites(declared, sites), "meta")
+        any(draft.set_authors(without_sites(names, sites), "meta") for names in declared)
     _correct(draft, tree, sites)
+    _complete(draft, tree, sites)
     if "authors" not in draft.fields:
         any(draft.set_authors(without_sites(names, sites), "byline") for names in visible_names(tree))
     if "authors" not in draft.fields and owners:
@@ -77,6 +81,15 @@ def _correct(draft: Draft, tree: lxml.html.HtmlElement, sites: tuple[str, ...]) 
         draft.set_authors(shown, "byline")
 
 
+def _complete(draft: Draft, tree: lxml.html.HtmlElement, sites: tuple[str, ...]) -> None:
+    """Replaces declared authors by those who are marked as such in the page, where these are all of them and more."""
+    known = [person.name for person in draft.fields.get("authors", ())]
+    more = without_sites(names_beside(tree, known), sites) if known else []
+    if set(known) < set(more):
+        del draft.fields["authors"]
+        draft.set_authors(more, "byline")
+
+
 def _could_be_name(name: str) -> bool:
     """As a name looks, or in a script without capitals."""
     return look_like_names([name]) or name.lower() == name.upper()
@@ -93,7 +106,8 @@ def _guessed(tree: lxml.html.HtmlElement) -> list[str]:
     """What trafilatura takes for the author, where it looks like names or is an agency."""
     names = [name.strip() for name in (extract_author(tree) or "").split(";")]
     people = [name for name in names if is_person_name(name) and not is_agency(name)]
-    return names if look_like_names(people) else []
+    short = all(sum(word[0].isupper() for word in name.split()) <= _GUESSED_WORDS for name in people)
+    return names if short and look_like_names(people) else []
 
 
 def _without_sites(draft: Draft, sites: tuple[str, ...]) -> list[str]:
@@ -126,12 +140,14 @@ def _could_be_person(name: str) -> bool:
     )
 
 
-def _declared(found: Metadata) -> list[str]:
-    """What meta elements call the author; an address is no name."""
+def _declared(found: Metadata) -> list[list[str]]:
+    """What meta elements call the author, by the most usual names first; an address is no name."""
     known = next((found.all(name) for name in _NAMES if any(map(str.strip, found.all(name)))), [])
-    names = [*known, *(value for value in found.all("article:author") if "/" not in value)]
-    if not names:
-        names = [value for name in found.meta if _SIMILAR.search(name) for value in found.all(name) if "/" not in value]
-    if not names:
-        names = [found.first(data) or "" for label, data in _LABELLED if says_by(found.first(label) or "")]
-    return names[:_MOST_NAMES]
+    similar = [value for name in found.meta if _SIMILAR.search(name) for value in found.all(name)]
+    labelled = [found.first(data) or "" for label, data in _LABELLED if says_by(found.first(label) or "")]
+    groups = ([*known, *_no_addresses(found.all("article:author"))], _no_addresses(similar), labelled)
+    return [names[:_MOST_NAMES] for names in groups if names]
+
+
+def _no_addresses(values: list[str]) -> list[str]:
+    return [value for value in values if "/" not in value]

@@ -12,10 +12,9 @@ from itertools import chain, islice
 from urllib.parse import unquote
 
 import lxml.html
-from lxml import etree
 
-from worker.clean.people import BYLINE_PREFIX, parse_byline
 from worker.clean.text import clean_line
+from worker.parse.html_byline_text import DATE, LABEL, LONGEST, lines_of, looks_like_name, people_in
 
 _FEWEST_LETTERS = 3
 _AUTHOR_WORD = re.compile(
@@ -34,7 +33,7 @@ _ELSEWHERE = re.compile(
     re.IGNORECASE,
 )
 _OTHER_TEXTS = re.compile(
-    r"comment|kommentar|related|recommend|teaser|(?<!with-)(?<!has-)(?<!content-main-)sidebar|footer|more-?from|most-?read|"
+    r"comment|kommentar|related|recommend|teaser|(?<!with-)(?<!has-)(?<!no-)(?<!content-)(?<!main-)sidebar|footer|more-?from|most-?read|"
     r"trending|popular|latest|read-?next",
     re.IGNORECASE,
 )
@@ -43,80 +42,43 @@ _PROFILE = re.compile(
     r"writers?|redaktion|redakteure?|columnists?|yazar(?:lar)?|reporters?|penulis|experts?)[/.]",
     re.IGNORECASE,
 )
-_LABEL = re.compile(
-    r"(?:by|written by|reported by|posted by|published by|words(?: by)?|story by|text(?: by| von)?|authors?|"
-    r"about the authors?|contributors?(?=\s*[:：])|redaktion(?=\s*[:：])|vo[nm]|verfasst von|"
-    r"geschrieben von|erstellt von|veröffentlicht von|ein (?:gast)?(?:artikel|beitrag|bericht|kommentar) von|"
-    r"autor(?:in|en|innen|es|a)?|par|"
-    r"écrit par|publié par|auteurs?|por|escrito por|publicado por|di|scritto da|da|a cura di|autore|door|"
-    r"geschreven door|af|av|skrevet av|tekst|от|автор|yazan|oleh|penulis|投稿者|著者|作者|文)"
-    r"(?:\s*[:：]\s*|\s+|$|(?-i:(?<=y|n|r)(?=[A-ZÀ-Þ])))",
-    re.IGNORECASE,
-)
 _AUTHOR_PAGE = re.compile(
     r"/(?:authors?|autore?n?|autor(?:es|in)?|auteurs?|profiles?|staff|contributors?|journalists?|writers?|"
     r"redaktion|redakteure?|columnists?|yazar(?:lar)?|reporters?|penulis)[/.]",
     re.IGNORECASE,
 )
-_JOINS = re.compile(r"(?:and|und|et|y|e|og|och|en|&|,|;|/)", re.IGNORECASE)
 _SAYS_BY = re.compile(
-    r"[\s|·•–-]*(?:(?:(?:written|reported|posted|published|story|words|text)\s+)?by|(?:verfasst|geschrieben|erstellt|"
+    r"[\s|·•–-]*(?:(?:(?:written|reported|posted|published|story|words|text|interview)\s+)?by|(?:verfasst|geschrieben|erstellt|"
     r"veröffentlicht|text|ein (?:gast)?(?:artikel|beitrag|bericht|kommentar))?\s*von|(?:écrit |publié )?par|"
     r"(?:escrito |publicado )?por|(?:scritto )?da|di|a cura di|door|av|af|oleh|autor(?:in|en|innen)?|author|"
     r"contributors?(?=\s*[:：])|redaktion(?=\s*[:：])|penulis|投稿者)"
     r"(?:\s*[:：]|\s|$|(?-i:(?<=y|n|r)(?=[A-ZÀ-Þ])))",
     re.IGNORECASE,
 )
-_DATE = (
-    r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{2,4}|\d{1,2}\.? [^\W\d_]{3,10}\.? \d{4}|"
-    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? \d{1,2},? \d{4})"
-)
 _DATED = re.compile(
-    rf"\s*(?P<name>[^|,\d]{{5,50}}?)\s*(?:[|·•–-]\s*{_DATE}|,\s*(?=[a-z]+\.? \d{{1,2}}, \d{{4}}){_DATE})|"
-    rf"\s*{_DATE}\s*[|,·•–-]\s*(?P<after>[^|,\d]{{5,50}})\s*$",
+    rf"\s*(?P<name>[^|,\d]{{5,50}}?)\s*(?:[|·•–-]\s*{DATE}|,\s*(?=[a-z]+\.? \d{{1,2}}, \d{{4}}){DATE})|"
+    rf"\s*{DATE}\s*[|,·•–-]\s*(?P<after>[^|,\d]{{5,50}})\s*$",
     re.IGNORECASE,
 )
 """A short line that is a name and a date, in either order."""
-# What follows a name in a byline: dates, times, reading times, counts, calls to follow, where or for whom.
-_TAIL = re.compile(
-    r"\s*(?:[|·•▪–—\n]|\s-\s|\b\d{1,4}[./:-]\d|\b\d{1,2}\.? [^\W\d_]{3,10}\.? \d{4}|"
-    r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mai|okt|dez)[a-z]*\.? \d|"
-    r"\b(?:published|updated|posted|last|follow|veröffentlicht|aktualisiert|stand|publié|mis à jour|publicado|"
-    r"actualizado|pubblicato|hace|il y a|tiempo|read(?:ing)? time|min read|subscribe|see full bio|reviewed by|"
-    r"medically|fact|edited by|read more|in|for|on|am|um|le|el|vom|illustration|fotos?|photos?|editor)\b).*",
-    re.IGNORECASE | re.DOTALL,
-)
-_BEFORE = re.compile(
-    r"^(?:about(?: the authors?)?|über|view all posts by|see all (?:articles|posts) by|"
-    r"(?:zeige )?alle (?:beiträge|artikel) von|"
-    r"read more about|more (?:from|by)|posts? by|articles? by|insights from|author posted by)\s*:?\s*|"
-    rf"^(?:posted|published|veröffentlicht|erstellt|publié|publicado)(?: on| am| le| el)?:? {_DATE}[\d:., ]*"
-    r"(?=(?:by|von|par|por) )|^[\s|·•–-]+",
+_OTHER_ROLE = re.compile(
+    r"\b(?:review|edit|check|approv|verifi|illustrat|photograph|produc|translat)\w* (?:for \w+ )?by:?\s*$",
     re.IGNORECASE,
 )
-_NO_DATE_AFTER = re.compile(r"\s+(?:in|for|le|el)\s", re.IGNORECASE)
-"""What follows a whole name, but stands inside titles: `Human in the Loop`."""
-_IN_BRACKETS = re.compile(r"\s*\([^()\s]+\s[^()]*\)")
+"""What announces somebody else than the author."""
 _PLAIN_SAYING = re.compile(
     r"(?:written|posted|published) by|(?:verfasst|geschrieben|veröffentlicht) von|(?:écrit|publié) par|"
     r"(?:escrito|publicado) por|scritto da",
     re.IGNORECASE,
 )
 """What announces an author even where a single word follows."""
-_NAME_WORD = re.compile(
-    r"(?:[^\W\d_a-zß-öø-ÿ][^\W\d_]*[.'’-]?)+|(?:[A-Z]\.)+|d[’'][A-Z]\w+|"
-    r"(?:van|von|der|den|de|del|della|da|di|do|dos|du|la|le|el|al|bin|ben|ibn|zu|zur|af|av|y|e|ter|ten|st)\.?"
-)
 Elements = list[lxml.html.HtmlElement]
 
 EXPLICIT = 4
 """How many of the first groups of `visible_names` come from explicit markup and look like names."""
-_LONGEST = 160
 _MOST_ELEMENTS = 12
 _NEAR = 5
 """An element and how many of its ancestors are looked at."""
-_MOST_LINES = 6
-_MOST_WORDS = 5
 _MARKUP = ("//*[@itemprop='author']", "//a[contains(concat(' ', @rel, ' '), ' author ')]")
 _TAGS = (
     *("h1", "div", "span", "p", "a", "li", "address", "h2", "h3", "h4", "h5", "h6", "cite", "strong", "ul", "section"),
@@ -126,8 +88,6 @@ _MARKED_TAGS = frozenset(
     ["div", "span", "p", "a", "li", "address", "h3", "h4", "h5", "h6", "cite", "strong", "ul", "section"]
 )
 _OTHER_PLACES = frozenset(["aside", "footer", "nav", "figure", "figcaption"])
-_UNREAD = frozenset(["script", "style", "noscript", "svg", "button", "template", "select"])
-_INLINE = frozenset(["a", "b", "strong", "em", "i", "span", "font", "u", "small", "bdi", "cite", "abbr", "mark"])
 
 
 def without_sites(names: Iterable[str], sites: Iterable[str]) -> list[str]:
@@ -155,21 +115,26 @@ def visible_names(tree: lxml.html.HtmlElement) -> Iterator[list[str]]:
     for elements in (*marked, named):
         yield _names_in(elements, strict=False)
     yield _names_in([link for link in profiles if _leads_to_name(link)], strict=True)
-    yield _names_in([link for link in profiles if _LABEL.match(clean_line(_lines_of(link)))], strict=False)
+    yield _names_in([link for link in profiles if LABEL.match(clean_line(lines_of(link)))], strict=False)
     yield dated[:1]
-    yield _names_in(
-        [element for element in saying if _PLAIN_SAYING.match(clean_line(_lines_of(element)))], strict=False
-    )
+    yield _names_in([element for element in saying if _PLAIN_SAYING.match(clean_line(lines_of(element)))], strict=False)
+
+
+def names_beside(tree: lxml.html.HtmlElement, names: Iterable[str]) -> list[str]:
+    """All names marked as authors at places like those of these, where the first marked place names one of them."""
+    known = set(names)
+    for path in _MARKUP:
+        elements = [element for element in tree.xpath(path)[:_MOST_ELEMENTS] if not _is_elsewhere(element)]
+        alike = [element for element in elements if _are_alike(elements[0], element)]
+        found = list(dict.fromkeys(name for element in alike for name in _names_of(element, strict=True)))
+        if known < set(found):
+            return found
+    return []
 
 
 def says_by(label: str) -> bool:
     """Whether a label announces an author: `Written by`, `Verfasst von`, `Autor:`."""
     return bool(_SAYS_BY.match(label))
-
-
-def look_like_names(names: Iterable[str]) -> bool:
-    """Whether all names look like names: two to five words, each with a capital or a particle."""
-    return all(map(_looks_like_name, names))
 
 
 def _look(tree: lxml.html.HtmlElement) -> tuple[Elements, Elements, Elements, list[str]]:
@@ -195,10 +160,10 @@ def _look(tree: lxml.html.HtmlElement) -> tuple[Elements, Elements, Elements, li
         if element.tag == "a" and len(profiles) < _MOST_ELEMENTS and _AUTHOR_PAGE.search(get("href") or ""):
             profiles.append(element)
         text = element.text
-        if not text or len(text) > _LONGEST:
+        if not text or len(text) > LONGEST:
             continue
         if len(saying) < _MOST_ELEMENTS and _SAYS_BY.match(text):
-            saying.append(element.getparent() if _LABEL.fullmatch(text.strip()) and not len(element) else element)
+            saying.append(element.getparent() if LABEL.fullmatch(text.strip()) and not len(element) else element)
         elif below and not dated and (_DIGIT.search(text) or text.rstrip().endswith("|")):
             dated = _names_with_date(element, text)
     return named, profiles, saying, dated
@@ -214,16 +179,16 @@ def _names_with_date(element: lxml.html.HtmlElement, text: str) -> list[str]:
     """The name of a line that is a name and a date; a text that ends in a bar goes on in its parent."""
     around = element.getparent()
     if around is not None and text.rstrip().endswith("|"):
-        text = clean_line(_lines_of(around))
+        text = clean_line(lines_of(around))
     found = _DATED.match(text)
     name = clean_line(found["name"] or found["after"]) if found else ""
-    return [name] if _looks_like_name(name) and not _is_elsewhere(element) else []
+    return [name] if looks_like_name(name) and not _is_elsewhere(element) else []
 
 
 def _leads_to_name(link: lxml.html.HtmlElement) -> bool:
     """Whether a link's address spells most of its text."""
     target = _plain(link.get("href") or "")
-    words = [word for word in _plain(_lines_of(link)).split() if len(word) >= _FEWEST_LETTERS]
+    words = [word for word in _plain(lines_of(link)).split() if len(word) >= _FEWEST_LETTERS]
     return sum(word in target for word in words) * 2 > len(words)
 
 
@@ -249,91 +214,44 @@ def _names_in(elements: Elements, *, strict: bool) -> list[str]:
     return []
 
 
+def _are_alike(element: lxml.html.HtmlElement, other: lxml.html.HtmlElement) -> bool:
+    """Whether two elements are, or stand at the same place of, siblings that look alike."""
+    for one, two in islice(zip(_upwards(element), _upwards(other), strict=False), _NEAR):
+        if one.tag != two.tag or one.get("class") != two.get("class"):
+            return False
+        if one.getparent() is two.getparent():
+            return True
+    return False
+
+
+def _upwards(element: lxml.html.HtmlElement) -> Iterator[lxml.html.HtmlElement]:
+    return chain([element], element.iterancestors())
+
+
 def _names_of(element: lxml.html.HtmlElement, *, strict: bool) -> list[str]:
+    """The names an element marks or links to; all it says where those are only some of them."""
     if element.tag == "meta":
-        return _people(element.get("content", ""), strict=strict)
+        return people_in(element.get("content", ""), strict=strict)
     inner = [
         *element.xpath(".//*[@itemprop='name']"),
-        *(a for a in element.iter("a") if _PROFILE.search(a.get("href", ""))),
+        *(a for a in element.iter("a") if _PROFILE.search(a.get("href", "")) and not _is_other_role(a)),
     ]
-    for parts in (inner, [element]):
-        texts = (part.get("content") or _lines_of(part) for part in parts[:10])
-        names = [name for text in texts for name in _people(text, strict=strict)]
-        if names:
-            return list(dict.fromkeys(names))
-    return []
+    texts = (part.get("content") or lines_of(part) for part in inner[:10])
+    marked = list(dict.fromkeys(name for text in texts for name in people_in(text, strict=strict)))
+    whole = people_in(element.get("content") or lines_of(element), strict=strict or bool(marked))
+    return whole if not marked or set(marked) < set(whole) else marked
 
 
-def _lines_of(root: lxml.html.HtmlElement) -> str:
-    """An element's text; what stands in elements of its own starts a line, glued inline elements too."""
-    pieces: list[str] = []
-    skipping: object = None
-    for event, node in etree.iterwalk(root, events=("start", "end")):
-        if event == "start":
-            if skipping is None and node.tag in _UNREAD:
-                skipping = node
-            if skipping is None:
-                _add(pieces, node.text, "" if node.tag in _INLINE else "\n")
-        else:
-            if skipping is node:
-                skipping = None
-            if skipping is None and node is not root:
-                _add(pieces, node.tail, "" if node.tag in _INLINE else "\n")
-        if sum(map(len, pieces)) > 4 * _LONGEST:
-            break
-    return "".join(pieces)
-
-
-def _add(pieces: list[str], text: str | None, before: str) -> None:
-    """Adds a piece of text; a capital right after a small letter of another element starts a line."""
-    text = re.sub(r"\s+", " ", text or "")
-    last = pieces[-1][-1:] if pieces else ""
-    glued = bool(text) and last.islower() and (text[0].isupper() or bool(_LABEL.fullmatch(pieces[-1].strip())))
-    if text or before:
-        pieces.append("\n" + text if before or glued else text)
-
-
-def _people(text: str, *, strict: bool) -> list[str]:
-    """The names of the first line that holds any; a label or a conjunction alone in a line joins its neighbours."""
-    joined = ""
-    for line in filter(None, map(clean_line, text.split("\n"))):
-        open_end = joined.endswith(",") or bool(_LABEL.fullmatch(joined)) or _JOINS.fullmatch(joined.rpartition(" ")[2])
-        starts = _JOINS.fullmatch(line) or line.startswith(("and ", "und ", ", ", "& ", "et "))
-        joined = f"{joined} {line}" if joined and (open_end or starts) else f"{joined}\n{line}" if joined else line
-    for line in joined.split("\n")[:_MOST_LINES]:
-        names = _names_in_line(line[: 2 * _LONGEST])
-        if names and all(_looks_like_name(name) if strict else _could_be_name(name) for name in names):
-            return names
-    return []
-
-
-def _names_in_line(line: str) -> list[str]:
-    line = _BEFORE.sub("", line)
-    for _ in range(2):
-        line = _LABEL.sub("", line, count=1) if _LABEL.match(line) else line
-    line = BYLINE_PREFIX.sub("", _IN_BRACKETS.sub("", line))
-    kept = _TAIL.sub("", line)
-    if not 2 <= len(kept) <= _LONGEST or (" " not in kept and _NO_DATE_AFTER.match(line, len(kept))):
-        return []
-    people = parse_byline(kept).people
-    likely = [person.name for person in people if len(person.name.split()) <= _MOST_WORDS]
-    return likely if len(likely) == len(people) else []
-
-
-def _looks_like_name(name: str) -> bool:
-    """Two to five words, each with a capital or a particle."""
-    words = name.split()
-    return 2 <= len(words) <= _MOST_WORDS and words[0][:1].isupper() and all(map(_NAME_WORD.fullmatch, words))
-
-
-def _could_be_name(name: str) -> bool:
-    """As a name looks, or a single word, or a script without capitals."""
-    return " " not in name or not any(map(str.isupper, name.upper())) or _looks_like_name(name)
+def _is_other_role(link: lxml.html.HtmlElement) -> bool:
+    """Whether the words before a link say that its person only reviewed or edited the text."""
+    before, parent = link.getprevious(), link.getparent()
+    text = before.tail if before is not None else parent.text if parent is not None else ""
+    return bool(_OTHER_ROLE.search(text or ""))
 
 
 def _is_elsewhere(element: lxml.html.HtmlElement) -> bool:
     """Whether the element stands in comments, teasers or other texts' places; what holds an article says nothing."""
-    for around in islice(chain([element], element.iterancestors()), _NEAR):
+    for around in islice(_upwards(element), _NEAR):
         if around.tag in _OTHER_PLACES or _OTHER_TEXTS.search(f"{around.get('class', '')} {around.get('id', '')}"):
             return True
         if around.tag in ("article", "main"):

@@ -10,7 +10,7 @@ import re
 import msgspec
 
 from worker.clean.people import is_agency, is_person_name, parse_byline
-from worker.parse.html_byline import look_like_names
+from worker.parse.html_byline_text import look_like_names
 
 _LONGEST_CHARACTERS = 80
 _MOST_NAMES = 3
