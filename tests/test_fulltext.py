@@ -119,6 +119,23 @@ def test_the_pages_of_summaries_are_fetched_once_each(office: Office, server: Se
     assert what_waits(office.desk) == "4 records for the store"
 
 
+def test_what_a_feed_of_summaries_takes_back_is_withdrawn(office: Office, server: Server) -> None:
+    entry = f"<entry><id>tag:g1</id><title>Headline 1</title><link href='{server.url('/news/1')}'/></entry>"
+    gone = (
+        "<at:deleted-entry xmlns:at='http://purl.org/atompub/tombstones/1.0' ref='tag:g1' when='2026-01-06T10:00:00Z'/>"
+    )
+    other = entry.replace("tag:g1", "g2").replace("1<", "2<").replace("/1'", "/2'")
+    feeds = (f"<feed xmlns='http://www.w3.org/2005/Atom'>{all_of}</feed>" for all_of in (entry + other, other + gone))
+    server.answers["/feed"] = with_tag(next(feeds).encode(), '"one"')
+    serve_pages(server, 1, 2)
+    office.desk.sources.add(source(server))
+    poll(office)
+    server.answers["/feed"] = with_tag(next(feeds).encode(), '"two"')
+    poll(office)
+    events = [(record.guid, record.event) for record in office.queued()]
+    assert events == [("tag:g1", "create"), ("tag:g2", "create"), ("tag:g1", "withdraw")]
+
+
 def test_entries_that_share_a_page_or_lead_to_a_front_page_are_all_kept(office: Office, server: Server) -> None:
     feed = feed_of(server, 1, 2, 3, 4)
     for link, other in (("/news/2", "/news/1#second"), ("/news/3", "/"), ("/news/4", "")):

@@ -226,7 +226,7 @@ def _hand_over(
     for task in tasks.values():
         steps = steps.with_page(fulltext.field_of(task), task)
     rest = set(fresh) - set(tasks)
-    content = cutter.cut(rest) if rest else b""
+    content = cutter.cut(rest) if rest or cutter.takes_back else b""
     if content is None:
         return whole, steps
     cut = msgspec.structs.replace(whole, content=content, size_bytes=len(content), encoding_declared="utf-8")

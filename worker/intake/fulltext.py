@@ -19,7 +19,7 @@ import msgspec
 from lxml import etree
 
 from worker.errors import Rejected
-from worker.intake.glance import Entry, Glance, digest, entry_elements
+from worker.intake.glance import Entry, Glance, digest, entry_elements, local_name
 from worker.model import Document, FeedEntry, FullText
 from worker.parse.wire.xml_tree import read_tree
 
@@ -113,6 +113,11 @@ class Cutter:
     def entries(self) -> int:
         """How many entries can be cut out."""
         return len(self._places) if self._json is None else len(self._json["items"])
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether the feed itself, beside its entries, says that others were taken back (RFC 6721)."""
+        return self._root is not None and any(local_name(element) == "deleted-entry" for element in self._root)
 
     def cut(self, positions: Collection[int]) -> bytes | None:
         """The feed with only the entries at these positions; None where it cannot be taken apart."""

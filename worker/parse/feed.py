@@ -13,12 +13,14 @@ import msgspec
 
 from worker.clean.encoding import decode
 from worker.errors import Rejected
-from worker.model import Article, Document, Refusal
+from worker.model import Article, Document, Encoding, Refusal
 from worker.parse.detect import refuse_entities
 from worker.parse.draft import Draft
 from worker.parse.entries import EntrySet, FeedFacts
 from worker.parse.feed_entry import base_of, plain, read_entry
 from worker.parse.feed_fast import merge, read_large
+from worker.parse.tombstones import Tombstone, read_tombstone, take_tombstones
+from worker.parse.unpacking import part_name
 
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _XML_TAG = re.compile(r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<(/?)[A-Za-z_][^<>]*?(/?)>", re.DOTALL)
@@ -52,7 +54,8 @@ def parse_feed(content: bytes, document: Document) -> Iterator[Article | Refusal
     decoded = decode(content, document.encoding_declared)
     text = _UNREADABLE.sub("", decoded.text)
     _refuse_hostile(text)
-    parsed, entries = _read(_prepared(text), document)
+    feed_text, tombstones = take_tombstones(_prepared(text))
+    parsed, entries = _read(feed_text, document)
     if not entries and _ITEM.search(text) is None and not parsed.get("version") and not parsed.feed:
         raise Rejected(
             "malformed_feed",
@@ -72,8 +75,22 @@ def parse_feed(content: bytes, document: Document) -> Iterator[Article | Refusal
         draft.warn(*decoded.warnings)
         return read_entry(entries[index], feed, draft)
 
-    for item in EntrySet(document, "application/feed+xml", "feed", facts, names).read(read):
-        yield msgspec.structs.replace(item, warnings=item.warnings + doubts) if isinstance(item, Article) else item
+    if names or not tombstones:
+        for item in EntrySet(document, "application/feed+xml", "feed", facts, names).read(read):
+            yield msgspec.structs.replace(item, warnings=item.warnings + doubts) if isinstance(item, Article) else item
+    if "guid" not in document.untrusted_ids:
+        yield from _withdrawals(tombstones, entries, document, decoded.encoding)
+
+
+def _withdrawals(
+    tombstones: list[Tombstone], entries: list[Any], document: Document, encoding: Encoding
+) -> Iterator[Article]:
+    """What the tombstones of a feed take back; an entry that is still in the feed, or again, stays."""
+    there = {entry.get("id") for entry in entries}
+    for index, tombstone in enumerate(tombstones, len(entries)):
+        if tombstone.ref not in there:
+            draft = Draft(document, "application/feed+xml", encoding)
+            yield read_tombstone(tombstone, draft, part_name(document, index))
 
 
 def _read(text: str, document: Document) -> tuple[Any, list[Any]]:
