@@ -124,7 +124,7 @@ def test_what_a_feed_of_summaries_takes_back_is_withdrawn(office: Office, server
     gone = (
         "<at:deleted-entry xmlns:at='http://purl.org/atompub/tombstones/1.0' ref='tag:g1' when='2026-01-06T10:00:00Z'/>"
     )
-    other = entry.replace("tag:g1", "g2").replace("1<", "2<").replace("/1'", "/2'")
+    other = entry.replace("tag:g1", "tag:g2").replace("1<", "2<").replace("/1'", "/2'")
     feeds = (f"<feed xmlns='http://www.w3.org/2005/Atom'>{all_of}</feed>" for all_of in (entry + other, other + gone))
     server.answers["/feed"] = with_tag(next(feeds).encode(), '"one"')
     serve_pages(server, 1, 2)
