@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli_support import Cli
+from tests.support import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -103,3 +105,34 @@ def test_commands_import_only_what_they_need(module: str) -> None:
 
 def test_an_unknown_command_is_answered_with_the_nearest(desk: Cli) -> None:
     assert b"Did you mean 'records'" in desk.run("record", code=2).stderr
+
+
+STOPPABLE = """
+import signal, sys, time
+from worker.cli.common import stop_on
+stop = stop_on(signal.SIGTERM, signal.SIGINT, at_most_seconds=float(sys.argv[1]))
+print("ready", flush=True)
+stop.wait()
+print("told", flush=True)
+time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "most_seconds", "told_after", "code"),
+    [
+        (signal.SIGTERM, "0.1", [b"ready\n"], -signal.SIGKILL),
+        (signal.SIGINT, "1000", [b"ready\n", b"told\n"], -signal.SIGINT),
+    ],
+    ids=["what hangs is killed", "told again it ends at once"],
+)
+def test_a_command_that_hangs_ends_all_the_same(
+    number: signal.Signals, most_seconds: str, told_after: list[bytes], code: int
+) -> None:
+    words = [sys.executable, "-c", STOPPABLE, most_seconds]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        for said in told_after:
+            assert process.stdout.readline() == said
+            process.send_signal(number)
+        assert process.wait(PATIENCE_SECONDS) == code

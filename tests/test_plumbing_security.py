@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -132,6 +133,7 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], ...]] = {
         ("SET", "{copydesk}:batch:n1", "x"),
         ("XADD", "{copydesk}:articles", "*", "a", "b"),
         ("EVAL", "return 1", "0"),
+        ("FUNCTION", "FLUSH"),
         ("FLUSHDB",),
         ("ACL", "LIST"),
     ),
@@ -160,6 +162,30 @@ def test_no_role_can_do_more(port: int) -> None:
             with pytest.raises(NoPermissionError):
                 client.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py has no types here
         client.close()
+
+
+def test_every_role_may_wait_for_the_disk(port: int) -> None:
+    root = connect(f"redis://root:root-of-all@127.0.0.1:{port}/0", 5, patient=False)
+    for role in ROLES:
+        words = ("ACL", "DRYRUN", role, "WAITAOF", "1", "0", "0")
+        assert root.execute_command(*words) == b"OK"  # type: ignore[no-untyped-call]  # redis-py has no types here
+    root.close()
+
+
+def test_the_users_are_taken_by_the_oldest_server_that_is_supported(tmp_path: Path) -> None:
+    binary = shutil.which("redis-server")
+    skip_without([] if binary else ["redis-server"])
+    socket_file = tmp_path / "redis.sock"
+    words = [str(binary), "--port", "0", "--unixsocket", str(socket_file), "--save", "", "--dir", str(tmp_path)]
+    with subprocess.Popen([*words, "--aclfile", str(ROOT / "deploy" / "valkey.acl")]) as server:
+        try:
+            wait_until(lambda: server.poll() is not None or socket_file.exists(), "a server or its end")
+            assert server.poll() is None, "it refused the file"
+            client = connect(f"unix://worker:CHANGE-ME-WORKER@{socket_file}", 5)
+            assert client.ping()
+            client.close()
+        finally:
+            server.kill()
 
 
 @pytest.fixture

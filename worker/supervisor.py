@@ -15,9 +15,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -34,7 +33,8 @@ from worker.watchdog import Watchdog
 STOP_SECONDS = 7.0
 """How long children may take to end by themselves; with the server's own end it stays under ten seconds."""
 FIRST_PAUSE_SECONDS = 0.5
-"""The pause before the first restart; it doubles with each further one within the crash loop's time."""
+"""The pause before the first restart; it doubles with each further one in a row."""
+MOST_DOUBLINGS = 20
 SERVER_LOOK_SECONDS = 0.2
 """How often the server is looked at: all others wait for it."""
 
@@ -66,12 +66,33 @@ class CrashLoopError(CopydeskError):
     code = "crash_loop"
 
 
-def note_exit(exits: deque[float], now: float, limits: Supervision) -> int:
-    """Add an exit; how many there were within `crash_loop_seconds`."""
-    exits.append(now)
-    while exits[0] < now - limits.crash_loop_seconds:
-        exits.popleft()
-    return len(exits)
+class Streak:
+    """How often in a row a process ended before it had run for `crash_loop_seconds`.
+
+    Time it was not running does not count: the growing pauses between restarts would else hide a loop.
+    """
+
+    def __init__(self, limits: Supervision) -> None:
+        self._limits = limits
+        self.exits = 0
+
+    def note(self, ran_seconds: float) -> None:
+        """It ended, after so long."""
+        self.exits = 1 if ran_seconds > self._limits.crash_loop_seconds else self.exits + 1
+
+    @property
+    def is_loop(self) -> bool:
+        """True where it will not mend by itself."""
+        return self.exits >= self._limits.crash_loop_exits
+
+    @property
+    def pause_seconds(self) -> float:
+        """The pause before the next start."""
+        longest = self._limits.longest_pause_seconds
+        return min(longest, FIRST_PAUSE_SECONDS * float(2 ** min(self.exits - 1, MOST_DOUBLINGS)))
+
+    def __str__(self) -> str:
+        return f"ended {self.exits} times, never having run for {self._limits.crash_loop_seconds:.0f} s"
 
 
 class ServerWatch:
@@ -84,8 +105,8 @@ class ServerWatch:
     def __init__(self, server: EmbeddedServer, limits: Supervision) -> None:
         self.problem: CrashLoopError | None = None
         self._server = server
-        self._limits = limits
-        self._exits: deque[float] = deque()
+        self._streak = Streak(limits)
+        self._started_at = time.monotonic()
         self._disk_full = False
         self._stopped = threading.Event()
         self._turn = threading.Lock()
@@ -140,12 +161,11 @@ class ServerWatch:
         self._note_exit()
 
     def _note_exit(self) -> None:
-        times = note_exit(self._exits, time.monotonic(), self._limits)
-        if times >= self._limits.crash_loop_exits:
-            seconds = self._limits.crash_loop_seconds
-            self.problem = CrashLoopError(
-                f"valkey-server ended {times} times within {seconds:.0f} s; see {self._server.directory / 'valkey.log'}"
-            )
+        started_at, self._started_at = self._started_at, time.monotonic()
+        self._streak.note(self._started_at - started_at)
+        if self._streak.is_loop:
+            log_file = self._server.directory / "valkey.log"
+            self.problem = CrashLoopError(f"valkey-server {self._streak}; see {log_file}")
 
 
 @dataclass
@@ -154,8 +174,8 @@ class Child:
 
     name: str
     arguments: list[str]
+    streak: Streak
     process: subprocess.Popen[bytes] | None = None
-    exits: deque[float] = field(default_factory=deque)
     start_at: float = 0.0
     started_at: float = 0.0
 
@@ -180,7 +200,7 @@ class Supervisor:
             "beat": ["beat"],
             "store": ["store", "--consumer", "embedded"],
         }
-        self.children = [Child(name, commands[name]) for name in parts]
+        self.children = [Child(name, commands[name], Streak(settings.supervision)) for name in parts]
         self._lock: IO[str] | None = None
 
     def __enter__(self) -> Supervisor:
@@ -249,15 +269,16 @@ class Supervisor:
         self._kill_group(child)
         code = child.process.returncode if child.process else None
         child.process = None
-        limits = self.settings.supervision
-        if note_exit(child.exits, now, limits) >= limits.crash_loop_exits:
-            raise CrashLoopError(
-                f"{child.name} ended {len(child.exits)} times within {limits.crash_loop_seconds:.0f} s; "
-                f"see {self.logs / child.name}.log"
-            )
-        pause = min(limits.longest_pause_seconds, FIRST_PAUSE_SECONDS * 2 ** (len(child.exits) - 1))
-        child.start_at = now + pause
-        log.warning("child_ended", process=child.name, exit_code=code, starts_again_in_seconds=pause)
+        if not self.watchdog.answering:
+            # Whoever ends while the server is away ends for that: waiting mends it.
+            child.streak.exits = 0
+        child.streak.note(now - child.started_at)
+        if child.streak.is_loop:
+            raise CrashLoopError(f"{child.name} {child.streak}; see {self.logs / child.name}.log")
+        child.start_at = now + child.streak.pause_seconds
+        log.warning(
+            "child_ended", process=child.name, exit_code=code, starts_again_in_seconds=child.streak.pause_seconds
+        )
 
     def _spawn(self, child: Child) -> None:
         environment = os.environ | {

@@ -97,6 +97,11 @@ class Watchdog:
         self._stopped.set()
         self._redis.close()
 
+    @property
+    def answering(self) -> bool:
+        """True where server and broker answered at the last look."""
+        return self._server_since is not None
+
     def wedged(self, pid: int, started_at: float) -> str | None:
         """Why the process is wedged, or None; `started_at` in monotonic seconds."""
         verdict = self._verdicts.get(pid)

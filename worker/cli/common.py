@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -87,11 +88,24 @@ def opened_sink(settings: Settings) -> Iterator[Sink]:
         sink.close()
 
 
-def stop_on(*signals: signal.Signals) -> threading.Event:
-    """An event that these signals set, instead of what they did before."""
+def stop_on(*signals: signal.Signals, at_most_seconds: float | None = None) -> threading.Event:
+    """An event that these signals set, instead of what they did before.
+
+    Told again, the process ends at once; it is killed where it still works `at_most_seconds` after it was told to stop
+    (a server that does not answer may keep it for long).
+    """
     stop = threading.Event()
+
+    def told(number: int, _frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        if at_most_seconds is not None:
+            timer = threading.Timer(at_most_seconds, os.kill, (os.getpid(), signal.SIGKILL))
+            timer.daemon = True
+            timer.start()
+
     for number in signals:
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, told)
     return stop
 
 

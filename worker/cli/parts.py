@@ -22,8 +22,14 @@ from worker.state.pulses import Pulses
 from worker.state.queue import Entry, StorageQueue
 from worker.store.writer import Progress, Writer
 
+PROCESS = "COPYDESK_PROCESS"
+"""Environment variable: the name under which this process gives signs of life, set by our own supervisor."""
 SINK_SECONDS = 300.0
 """How long a sink may take for one transaction before the writer counts as wedged."""
+STOP_SECONDS = 25.0
+"""A writer told to stop is killed after so long (its entries stay pending): who stops it waits for thirty seconds."""
+SUPERVISED_STOP_SECONDS = 6.5
+"""The same below our own supervisor, which waits for seven."""
 
 log = structlog.get_logger()
 
@@ -100,7 +106,8 @@ def store(
     if group:
         os.environ["COPYDESK_STORE_GROUP"] = group
     settings = load(config, data)
-    stop = stop_on(signal.SIGTERM, signal.SIGINT)
+    limit = SUPERVISED_STOP_SECONDS if PROCESS in os.environ else STOP_SECONDS
+    stop = stop_on(signal.SIGTERM, signal.SIGINT, at_most_seconds=limit)
     with checked(settings) as desk, opened_sink(settings) as sink:
         queue = StorageQueue(desk.redis, desk.keys, settings.store.group)
         name = consumer or f"{socket.gethostname()}-{os.getpid()}"
@@ -127,7 +134,7 @@ def store(
 
 def process_name(kind: str) -> str:
     """The name of this process among those of its host: the supervisor's word, or its kind and number."""
-    return os.environ.get("COPYDESK_PROCESS") or f"{kind}-{os.getpid()}"
+    return os.environ.get(PROCESS) or f"{kind}-{os.getpid()}"
 
 
 @contextlib.contextmanager
