@@ -198,3 +198,21 @@ def test_a_tag_with_too_many_attributes_is_refused_and_a_long_value_is_not() -> 
     page = f"<html><head><title>Ferry stays in port</title></head><body>{picture}<p>{text}</p></body></html>"
     (article,) = parse_document(document("a.html"), page.encode())
     assert isinstance(article, Article)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps([{"title": f"Kiln {n}", "body": "It burns."} for n in range(9)]),
+        "<rss version='2.0'><channel><title>Valley</title>"
+        + "".join(f"<item><title>Kiln {n}</title></item>" for n in range(9))
+        + "</channel></rss>",
+    ],
+)
+def test_of_too_many_articles_in_a_document_the_first_are_taken(monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+    for module in ("document", "feed", "json_article"):
+        monkeypatch.setattr(f"worker.parse.{module}.MOST_PARTS", 3)
+    *articles, last = parse_document(document(), content.encode())
+    assert [item.headline for item in articles if isinstance(item, Article)] == ["Kiln 0", "Kiln 1", "Kiln 2"]
+    assert isinstance(last, Refusal)
+    assert (last.code, len(articles)) == ("too_many_members", 3)

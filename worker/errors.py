@@ -32,7 +32,7 @@ REJECTION_CODES = {
     "truncated_container": "a container, or a member of it, ends early or is damaged; what could be read was taken",
     "expansion_limit": "unpacks to more than limits.expanded_bytes or limits.expansion_ratio times its size",
     "nested_too_deep": "containers in each other beyond limits.nesting",
-    "too_many_members": "a container of more than limits.members members; those before were taken",
+    "too_many_members": "more members than limits.members, or articles than one document gives; the first were taken",
     "empty_container": "a container that holds no document",
     "encrypted_member": "a member of a container that needs a password",
     "skipped_member": "a member of a container that is no regular file (a link or a device)",

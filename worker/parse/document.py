@@ -22,6 +22,7 @@ from worker.parse.detect import (
     document_name,
     refuse_entities,
 )
+from worker.parse.entries import MOST_PARTS
 from worker.parse.full_text import merge
 from worker.parse.refusals import parse_error, refusal
 from worker.parse.table import PARSERS
@@ -107,7 +108,9 @@ def _parse(document: Document, content: bytes, depth: int) -> Iterator[Article |
     parser = PARSERS.get(media_type)
     if parser is None:
         raise Rejected("unsupported_format", f"no parser for {media_type} yet")
-    for item in parser(content, msgspec.structs.replace(document, media_type=media_type)):
+    for index, item in enumerate(parser(content, msgspec.structs.replace(document, media_type=media_type))):
+        if index == MOST_PARTS:
+            raise Rejected("too_many_members", f"more than {MOST_PARTS} articles; those before were taken")
         if isinstance(item, Document):
             inner = parse_document(item, item.content or b"", depth + 1)
             yield from (found for found in inner if isinstance(found, Article) and found.headline)

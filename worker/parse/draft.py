@@ -52,9 +52,11 @@ class Draft:
 
     def set_text(self, name: str, text: str | None, origin: str) -> bool:
         """Set a text field: blocks keep their paragraphs, all others are one line of limited length."""
+        if not text or name in self.fields:
+            return False
         if name in _BLOCK_FIELDS:
-            return self.set(name, clean_text(text or ""), origin)
-        line = clean_line(text or "")
+            return self.set(name, clean_text(text), origin)
+        line = clean_line(text)
         if len(line) > _MAX_LINE:
             self.warn(f"{name}_cut")
             line = line[:_MAX_LINE].rstrip()

@@ -15,6 +15,10 @@ from worker.parse.draft import Draft
 from worker.parse.refusals import parse_error, refusal
 from worker.parse.unpacking import part_name
 
+MOST_PARTS = 50_000
+"""Articles that are taken from one document that is no container; as many addresses a sitemap may hold
+(https://www.sitemaps.org/protocol.html)."""
+
 
 class FeedFacts(msgspec.Struct, frozen=True):
     """What a feed says of itself, as found."""

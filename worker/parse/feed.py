@@ -6,6 +6,7 @@ import io
 import re
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import feedparser
@@ -16,7 +17,7 @@ from worker.errors import Rejected
 from worker.model import Article, Document, Encoding, Refusal
 from worker.parse.detect import refuse_entities
 from worker.parse.draft import Draft
-from worker.parse.entries import EntrySet, FeedFacts
+from worker.parse.entries import MOST_PARTS, EntrySet, FeedFacts
 from worker.parse.feed_entry import base_of, plain, read_entry
 from worker.parse.feed_fast import merge, read_large
 from worker.parse.tombstones import Tombstone, read_tombstone, take_tombstones
@@ -52,7 +53,7 @@ def parse_feed(content: bytes, document: Document) -> Iterator[Article | Refusal
     `empty_document`, `binary_content`.
     """
     decoded = decode(content, document.encoding_declared)
-    text = _UNREADABLE.sub("", decoded.text)
+    text = _within_limit(_UNREADABLE.sub("", decoded.text))
     _refuse_hostile(text)
     feed_text, tombstones = take_tombstones(_prepared(text))
     parsed, entries = _read(feed_text, document)
@@ -127,6 +128,15 @@ def _article(entry: Any, feed: Any, document: Document) -> Article | str:
         return error.code
     markup = _OPENING_TAG.sub(lambda tag: " ".join(sorted(tag[1].split())), article.body_html or "")
     return msgspec.structs.replace(article, body_html=markup)
+
+
+def _within_limit(text: str) -> str:
+    """A feed's text with one entry more than are taken (so that it shows), where it has more than that."""
+    starts = [found.start() for found in islice(_ITEM.finditer(text), MOST_PARTS + 2)]
+    if len(starts) < MOST_PARTS + 2:
+        return text
+    end = max(text.rfind(mark) + len(mark) for mark in ("</item>", "</entry>"))
+    return text[: starts[-1]] + text[max(end, starts[-1]) :]
 
 
 def _possible(reference: re.Match[str]) -> str:

@@ -16,6 +16,7 @@ from worker.errors import Rejected
 from worker.model import Article, Document, Encoding, Media, Refusal
 from worker.parse import json_ld
 from worker.parse.draft import Draft
+from worker.parse.entries import MOST_PARTS
 from worker.parse.field_map import USUAL_NAMES, apply_fields, name_paths
 from worker.parse.refusals import refusal
 from worker.parse.rights import rights_in_node, set_rights
@@ -66,7 +67,7 @@ def _before_the_cut(content: bytes) -> list[dict[str, Any]]:
 
 def _read_value(value: Any, document: Document, encoding: Encoding) -> Iterator[Article | Refusal]:
     items = value if isinstance(value, list) else [value]
-    nodes = [node for node in items if isinstance(node, dict)]
+    nodes = [node for node in items[: MOST_PARTS + 1] if isinstance(node, dict)]
     if document.fields:
         mapped = [apply_fields(node, document.fields) for node in nodes]
         for item in _read_objects(mapped, value, document, encoding):
@@ -135,17 +136,15 @@ def load_json(content: bytes, document: Document) -> tuple[Any, Encoding]:
 
 def is_article(node: dict[str, Any]) -> bool:
     """Whether an object has a headline and a body, or a body and an address."""
-    headline, body = (
-        _find(node, "headline"),
-        _find(node, "body_text") or _find(node, "body_html"),
-    )
-    known = {key.lower().replace("_", "") for key in node}
-    has_headline_key = not known.isdisjoint(_KEYS["headline"])
-    return isinstance(body, str) and bool(headline or has_headline_key or _find(node, "url"))
+    values = _folded(node)
+    body = _find(values, "body_text") or _find(values, "body_html")
+    has_headline_key = not values.keys().isdisjoint(_KEYS["headline"])
+    return isinstance(body, str) and bool(has_headline_key or _find(values, "url"))
 
 
 def read_object(node: dict[str, Any], draft: Draft) -> Article:
     """An object that is an article -> the article. Raises Rejected `no_article` where it is empty."""
+    values = _folded(node)
     for name in (
         "headline",
         "subheadline",
@@ -155,32 +154,32 @@ def read_object(node: dict[str, Any], draft: Draft) -> Article:
         "provider",
         "syndicated_from",
     ):
-        draft.set_text(name, json_ld.plain(_find(node, name)), "json")
-    guid = _find(node, "guid")
+        draft.set_text(name, json_ld.plain(_find(values, name)), "json")
+    guid = _find(values, "guid")
     draft.set_text("guid", str(guid) if isinstance(guid, str | int) else None, "json")
-    draft.set_link("url", _string(_find(node, "url")), "json")
-    draft.set_link("canonical_url", _string(_find(node, "canonical_url")), "json")
-    _set_body(node, draft)
-    draft.set_authors(json_ld.names_of(_find(node, "authors")), "json")
-    draft.set_published(_find(node, "published_at"), "json")
-    draft.set_updated(_find(node, "updated_at"), "json")
+    draft.set_link("url", _string(_find(values, "url")), "json")
+    draft.set_link("canonical_url", _string(_find(values, "canonical_url")), "json")
+    _set_body(values, draft)
+    draft.set_authors(json_ld.names_of(_find(values, "authors")), "json")
+    draft.set_published(_find(values, "published_at"), "json")
+    draft.set_updated(_find(values, "updated_at"), "json")
     draft.set_text(
         "source_name",
-        next(iter(json_ld.names_of(_find(node, "source_name"))), None),
+        next(iter(json_ld.names_of(_find(values, "source_name"))), None),
         "json",
     )
     for name in ("sections", "keywords"):
-        draft.set_terms(name, _terms(_find(node, name)), "json")
-    image = json_ld.names_of(_find(node, "image")) or [_find(node, "image")]
+        draft.set_terms(name, _terms(_find(values, name)), "json")
+    image = json_ld.names_of(_find(values, "image")) or [_find(values, "image")]
     if isinstance(image[0], str) and image[0].startswith(("http://", "https://")):
         draft.set("media", (Media(url=image[0], type="image"),), "json")
-    draft.declared_language = _string(_find(node, "language"))
+    draft.declared_language = _string(_find(values, "language"))
     return draft.finish("json", "fields")
 
 
-def _set_body(node: dict[str, Any], draft: Draft) -> None:
-    markup = _string(_find(node, "body_html"))
-    text = _string(_find(node, "body_text")) or ""
+def _set_body(values: dict[str, Any], draft: Draft) -> None:
+    markup = _string(_find(values, "body_html"))
+    text = _string(_find(values, "body_text")) or ""
     if markup is None and looks_like_markup(text) and "</" in text:
         markup, text = text, ""
     draft.set_text("body_text", text or html_to_text(markup or ""), "json")
@@ -207,9 +206,13 @@ def _one_of_many(node: dict[str, Any], index: int, draft: Draft) -> Article | Re
     return msgspec.structs.replace(article, member=member)
 
 
-def _find(node: dict[str, Any], field: str) -> Any:
+def _folded(node: dict[str, Any]) -> dict[str, Any]:
+    """An object with its names as they are compared."""
+    return {key.lower().replace("_", ""): value for key, value in node.items()}
+
+
+def _find(values: dict[str, Any], field: str) -> Any:
     """The first of a field's names that has a value."""
-    values = {key.lower().replace("_", ""): value for key, value in node.items()}
     return next((values[key] for key in _KEYS[field] if values.get(key)), None)
 
 
