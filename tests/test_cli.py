@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from tests.cli_support import Cli
 from tests.support import PATIENCE_SECONDS
+from worker.cli.progress import progress
 
 
 @pytest.fixture
@@ -26,6 +28,7 @@ def desk(tmp_path: Path) -> Cli:
         (["ingest", "a.txt", "--lane", "fast"], 2, b"--lane takes news or backfill"),
         (["worker", "--queues", "parse,cook"], 2, b"--queues takes pull, parse and dedupe, not cook"),
         (["dead", "show", "nothing"], 2, b"there is no dead letter 'nothing'"),
+        (["dead", "list", "--stage", "pasre"], 2, b"--stage takes parse, dedupe, store, bell, not 'pasre'"),
         (["dead", "list", "--verdict", "odd"], 2, b"--verdict takes dead or rejected"),
         (["sources", "remove", "nothing"], 2, b"there is no source 'nothing'"),
         (["sources", "add", "ftp://example.org/feed", "--id", "x"], 2, b"starts with http:// or https://"),
@@ -136,3 +139,17 @@ def test_a_command_that_hangs_ends_all_the_same(
             assert process.stdout.readline() == said
             process.send_signal(number)
         assert process.wait(PATIENCE_SECONDS) == code
+
+
+def test_what_is_interrupted_says_how_far_it_came_and_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> None:
+        with progress("replayed", "the same command goes on") as counted:
+            counted(1234)
+            counted(1235, "the disk is full")
+            raise KeyboardInterrupt
+
+    with pytest.raises(typer.Exit) as ended:
+        work()
+    assert ended.value.exit_code == 130
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["replayed 1,235; waits: the disk is full", "interrupted: replayed 1,235; the same command goes on"]

@@ -16,6 +16,7 @@ from tests.desk_support import Office, assert_balanced, document, open_office, r
 from tests.store_entries import entry
 from worker import __version__, pipeline
 from worker.errors import ConfigurationError
+from worker.model import FeedEntry, Http
 from worker.operate.dead import bury_message, bury_refused, purge, replay
 from worker.operate.exchange import export_letters, import_letters
 from worker.state.letters import Filter
@@ -99,6 +100,37 @@ def test_a_file_of_a_later_format_is_refused(office: Office) -> None:
     later = json.loads(first) | {"format_version": 2}
     with pytest.raises(ConfigurationError, match="later copydesk"):
         import_letters(office.desk, [json.dumps(later).encode()])
+
+
+def test_keys_in_addresses_stay_at_home(office: Office) -> None:
+    asked = "https://county.example/page?api_key=Tr0ub4dor&n=1"
+    page = document(
+        b"<html></html>",
+        asked,
+        media_type="text/html",
+        http=Http(url=asked, status=200),
+        entry=FeedEntry(content=b"<rss/>", url="https://county.example/feed?token=Tr0ub4dor"),
+    )
+    office.bells.ring("parse", "news", receive(office.desk, page))
+    office.drain()
+    (line,) = export_letters(office.desk, office.desk.letters.find())
+    assert b"Tr0ub4dor" not in line
+    assert b"api_key=***&n=1" in line
+
+
+def test_a_letter_brings_its_bytes_and_names_none_of_ours(office: Office) -> None:
+    bury_some(office)
+    (large,) = [letter for letter in office.desk.letters.find() if letter.document.content_ref]
+    line = next(iter(export_letters(office.desk, office.desk.letters.find(Filter(code="foreign_message")))))
+    forged = json.loads(line)
+    forged["letter"]["id"] = "forged"
+    forged["letter"]["document"]["content_ref"] = large.document.content_ref
+    assert import_letters(office.desk, [json.dumps(forged).encode()]) == (1, 0)
+    letter = office.desk.letters.get("forged")
+    assert letter is not None
+    assert office.desk.read(letter.document) == b"\x80\x04"
+    purge(office.desk, [letter])
+    assert office.desk.read(large.document)
 
 
 def test_filters_by_version_and_time(office: Office) -> None:

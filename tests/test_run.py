@@ -170,10 +170,13 @@ def test_what_cannot_be_parsed_keeps_its_code_and_its_bytes(tmp_path: Path) -> N
 
 def test_dead_letters_are_replayed_and_purged(tmp_path: Path) -> None:
     desk = Cli(tmp_path)
-    (tmp_path / "broken.json").write_text('{"headline": "cut o')
+    (tmp_path / "broken.json").write_text('{"headline": "cut \x1b]0;owned\x07 o')
     desk.run("ingest", str(tmp_path / "broken.json"), "--until-idle")
     (letter,) = desk.lines("dead", "list")
-    assert b"would be replayed" in desk.run("dead", "replay", "--all", "--dry-run").stdout
+    assert b"1 would be replayed" in desk.run("dead", "replay", "--all", "--dry-run").stdout
+    assert desk.lines("dead", "replay", "--all", "--dry-run") == [letter]
+    shown = desk.run("dead", "show", letter["id"]).stdout
+    assert b"cut \\x1b]0;owned\\x07 o" in shown, "no bytes of strangers command the terminal"
     desk.run("dead", "replay", letter["id"])
     assert desk.lines("dead", "list") == []
     assert desk.json("run", "--until-idle")["counters"]["rejected"] == 1, "refused again, not counted twice"

@@ -26,11 +26,13 @@ from worker.operate.dead import bury_refused, purge, replay
 from worker.state.keys import RECEIVED
 from worker.state.ledger import Buried
 from worker.state.letters import Filter
+from worker.state.pressure import Pressure
 
 FEED = """<rss version="2.0"><channel><title>County</title>{}</channel></rss>"""
 ITEM = "<item><title>{0}</title><guid>tag:{0}</guid><description>{0} {1}</description></item>"
 
 
+MOST_IN_FLIGHT, FAIR = 20, 7
 office = office_fixture()
 
 
@@ -84,6 +86,74 @@ def test_replaying_while_reading_leaves_none_out(desk: Desk) -> None:
     assert desk.letters.count("rejected") == 0
     assert desk.counters.in_flight() == 450
     assert_balanced(desk)
+
+
+def test_pages_leave_none_out_and_name_none_twice(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.state.letters.PAGE_IDS", 3)
+    for size in (1, 10, 2, 1):
+        bury(desk, *[refusal() for _ in range(size)])
+    found = [letter.id for letter in desk.letters.find()]
+    assert len(found) == len(set(found)) == 14
+    assert replay(desk, desk.letters.find()) == 14
+    assert list(desk.letters.find()) == []
+
+
+def test_letters_are_read_while_they_are_worked_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.state.letters.PAGE_IDS", 2)
+    monkeypatch.setattr("worker.state.letters.PAGE_LETTERS", 1)
+    letters = [bury(desk, refusal())[0] for _ in range(4)]
+    reading = desk.letters.find()
+    assert next(reading).id == letters[3].id
+    purge(desk, letters[:2])
+    assert [letter.id for letter in reading] == [letters[2].id], "what is gone meanwhile was not read before"
+
+
+def with_marks(desk: Desk) -> Desk:
+    """The desk with low marks."""
+    marks = msgspec.structs.replace(desk.settings.pressure, in_flight_documents=MOST_IN_FLIGHT, fair_documents=FAIR)
+    desk.settings = msgspec.structs.replace(desk.settings, pressure=marks)
+    desk.pressure = Pressure(desk.redis, desk.settings)
+    return desk
+
+
+def test_a_replay_of_many_waits_for_the_marks_and_says_why(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.state.pressure.CACHE_SECONDS", 0.0)
+    monkeypatch.setattr("worker.operate.dead.PRESSURE_SECONDS", 0.0)
+    desk = with_marks(office.desk)
+    reasons: list[str] = []
+    bury(desk, *[refusal() for _ in range(3 * MOST_IN_FLIGHT)])
+
+    def report(_count: int, waits: str | None) -> None:
+        if waits is not None:
+            reasons.append(waits)
+            office.drain()
+        assert desk.counters.in_flight() <= MOST_IN_FLIGHT
+
+    assert replay(desk, list(desk.letters.find()), report=report) == 3 * MOST_IN_FLIGHT
+    assert "documents in flight" in reasons[0]
+    assert_balanced(desk)
+
+
+def test_a_replay_of_many_queues_behind_other_work(office: Office) -> None:
+    letters = bury(office.desk, *[refusal() for _ in range(FAIR + 3)])
+    replay(with_marks(office.desk), letters)
+    lanes = [lane for task, lane, _ in office.bells.rung if task == "parse"]
+    assert lanes == ["news"] * FAIR + ["backfill"] * 3
+
+
+def test_what_was_purged_before_an_interruption_leaves_no_bytes_behind(desk: Desk) -> None:
+    for number in range(2):
+        claim = desk.ledger.claim(receive(desk, spooled(desk, b"x" * 100, f"{number}.txt")), RECEIVED)
+        assert claim is not None
+        desk.ledger.advance(claim, [], [Buried(0, refusal())])
+
+    def interrupt(_count: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        purge(desk, desk.letters.find(), interrupt)
+    assert desk.letters.count("rejected") == 1
+    assert len(list(desk.spool.directory.iterdir())) == 1
 
 
 def test_a_replay_keeps_the_account_and_the_history(office: Office) -> None:

@@ -121,6 +121,12 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, default=str))
 
 
+def print_each(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Rows as JSON lines, each as soon as it is known."""
+    for row in rows:
+        print_json(row)
+
+
 def print_rows(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, title: str = "") -> int:
     """Rows as a table (columns: key -> heading) or as JSON lines; returns how many there were."""
     rows = list(rows)

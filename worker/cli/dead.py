@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -19,13 +22,17 @@ from worker.cli.common import (
     console,
     load,
     opened,
+    print_each,
     print_json,
     print_rows,
 )
 from worker.cli.filters import with_filter
+from worker.cli.progress import progress
 from worker.desk import Desk
 from worker.errors import ConfigurationError, Failed
+from worker.logs import visible
 from worker.model import DeadLetter
+from worker.operate.dead import is_replayable
 from worker.operate.dead import purge as purge_letters
 from worker.operate.dead import replay as replay_letters
 from worker.operate.exchange import export_letters, import_letters
@@ -43,6 +50,8 @@ AllOption = Annotated[bool, typer.Option("--all", help="Every letter that matche
 IdsArgument = Annotated[list[str] | None, typer.Argument(help="Ids of letters.")]
 
 STANDARD_STREAM = Path("-")
+DRY_RUN_ROWS = 50
+"""Letters that a dry run shows as a table."""
 
 COLUMNS = {
     "id": "id",
@@ -68,8 +77,11 @@ def list_letters(
     Example: [bold]copydesk dead list --code malformed_json --source wire[/bold]
     """
     with opened(load(config, data)) as desk:
-        rows = [_row(letter) for letter in desk.letters.find(wanted, limit)]
-    print_rows(rows, COLUMNS, as_json=as_json)
+        rows = map(_row, desk.letters.find(wanted, limit))
+        if as_json:
+            print_each(rows)
+        else:
+            print_rows(rows, COLUMNS, as_json=False)
 
 
 @app.command()
@@ -103,9 +115,12 @@ def show(
         return
     for name, value in row.items():
         if value not in (None, "", []):
-            console.print(f"{name:18} {value}", markup=False, highlight=False, soft_wrap=True)
+            lines = "\n".join(map(visible, str(value).split("\n")))
+            console.print(f"{name:18} {lines}", markup=False, highlight=False, soft_wrap=True)
     console.rule("first bytes", align="left")
-    console.print(content[:600].decode("utf-8", "backslashreplace"), markup=False, highlight=False)
+    # Bytes of strangers: nothing in them may command the terminal.
+    text = content[:600].decode("utf-8", "backslashreplace")
+    console.print("\n".join(map(visible, text.split("\n"))), markup=False, highlight=False)
 
 
 @app.command()
@@ -119,20 +134,39 @@ def replay(
     wanted: Filter,
     data: DataOption = None,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Put documents back at the beginning of the line, to be parsed by the present version.
 
+    Many of them wait behind other work, and for the high-water marks of the lane backfill.
+
     Example: [bold]copydesk dead replay --all --code parse_error --dry-run[/bold]
     """
-    settings = load(config, data)
-    with opened(settings, celery_bells()) as desk:
+    with opened(load(config, data), celery_bells()) as desk:
         letters = _chosen(desk, ids, wanted, everything=everything)
+        if ids:
+            _require_replayable(letters)
         if dry_run:
-            print_rows(map(_row, letters), COLUMNS, as_json=False, title="would be replayed")
+            _print_dry_run(filter(is_replayable, letters), as_json=as_json)
             return
-        count = replay_letters(desk, letters, per_second)
-        desk.wait_until_durable()
-    console.print(f"replayed {count:,}; `copydesk run` works on them if it is not running yet")
+        with progress("replayed", "the others are still there: the same command goes on with them") as counted:
+            count = replay_letters(desk, letters, per_second, counted)
+            desk.wait_until_durable()
+    if as_json:
+        print_json({"replayed": count})
+    else:
+        console.print(f"replayed {count:,}; `copydesk run` works on them if it is not running yet", highlight=False)
+
+
+def _print_dry_run(letters: Iterable[DeadLetter], *, as_json: bool) -> None:
+    """All of them as JSON lines, or the newest as a table and the number of all."""
+    rows = map(_row, letters)
+    if as_json:
+        print_each(rows)
+        return
+    shown = print_rows(islice(rows, DRY_RUN_ROWS), COLUMNS, as_json=False, title="would be replayed")
+    others = sum(1 for _ in rows)
+    console.print(f"{shown + others:,} would be replayed" + (f", {others:,} of them not shown" if others else ""))
 
 
 @app.command()
@@ -145,17 +179,24 @@ def purge(
     wanted: Filter,
     data: DataOption = None,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Forget dead letters and their bytes, for good.
 
     Example: [bold]copydesk dead purge --all --code unsupported_format --yes[/bold]
     """
+    # What is buried while the question is asked was not asked about.
+    wanted = replace(wanted, until=wanted.until or datetime.now(UTC))
     with opened(load(config, data)) as desk:
-        letters = _chosen(desk, ids, wanted, everything=everything)
         if not yes:
-            typer.confirm(f"Purge {len(letters):,} letters and their bytes?", abort=True)
-        count = purge_letters(desk, letters)
-    console.print(f"purged {count:,}")
+            number = sum(1 for _ in _chosen(desk, ids, wanted, everything=everything))
+            typer.confirm(f"Purge {number:,} letters and their bytes?", abort=True)
+        with progress("purged", "the others are still there") as counted:
+            count = purge_letters(desk, _chosen(desk, ids, wanted, everything=everything), counted)
+    if as_json:
+        print_json({"purged": count})
+    else:
+        console.print(f"purged {count:,}", highlight=False)
 
 
 @app.command("export")
@@ -171,12 +212,16 @@ def export_file(
 
     Example: [bold]copydesk dead export letters.jsonl --code parse_error[/bold]
     """
-    with opened(load(config, data)) as desk, _writing(file) as stream:
-        count = 0
-        for line in export_letters(desk, desk.letters.find(wanted)):
+    unfinished = "no file was written" if file != STANDARD_STREAM else "what was written is whole lines"
+    with (
+        opened(load(config, data)) as desk,
+        progress("exported", unfinished) as counted,
+        _writing(file) as stream,
+    ):
+        for number, line in enumerate(export_letters(desk, desk.letters.find(wanted)), 1):
             stream.write(line)
-            count += 1
-    typer.echo(f"exported {count:,}", err=True)
+            counted(number)
+    typer.echo(f"exported {counted.count:,}", err=True)
 
 
 @app.command("import")
@@ -190,8 +235,9 @@ def import_file(
 
     Example: [bold]copydesk dead import letters.jsonl[/bold]
     """
-    with opened(load(config, data)) as desk, _reading(file) as stream:
-        taken, known = import_letters(desk, stream)
+    rest = "the same command again takes in the rest"
+    with opened(load(config, data)) as desk, _reading(file) as stream, progress("imported", rest) as counted:
+        taken, known = import_letters(desk, stream, counted)
         desk.wait_until_durable()
     if as_json:
         print_json({"imported": taken, "already_here": known})
@@ -229,12 +275,22 @@ def _reading(file: Path) -> Iterator[BinaryIO]:
         yield stream
 
 
-def _chosen(desk: Desk, ids: list[str] | None, wanted: Filter, *, everything: bool) -> list[DeadLetter]:
+def _chosen(desk: Desk, ids: list[str] | None, wanted: Filter, *, everything: bool) -> Iterable[DeadLetter]:
+    """The letters that are named (looked up now), or all that match, read while they are worked on."""
     if ids:
         return [_get(desk, letter_id) for letter_id in ids]
     if not everything:
         raise ConfigurationError("name letters by id, or give --all (with filters)")
-    return list(desk.letters.find(wanted))
+    return desk.letters.find(wanted)
+
+
+def _require_replayable(letters: Iterable[DeadLetter]) -> None:
+    for letter in letters:
+        if not is_replayable(letter):
+            raise ConfigurationError(
+                f"{letter.id} is a message that was no bell, and cannot be replayed: look at it with "
+                f"`copydesk dead show {letter.id}`, find its sender, purge it"
+            )
 
 
 def _get(desk: Desk, letter_id: str) -> DeadLetter:

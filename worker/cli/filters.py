@@ -13,10 +13,12 @@ import typer
 from worker.errors import ConfigurationError
 from worker.state.letters import VERDICTS, Filter
 
+LETTER_STAGES = ("parse", "dedupe", "store", "bell")
+"""Where a letter can have been buried; those of `bell` are messages that were no bells."""
 OPTIONS: dict[str, Any] = {
     "verdict": Annotated[str | None, typer.Option("--verdict", help="dead or rejected.")],
     "source": Annotated[str | None, typer.Option("--source", help="Of this source.")],
-    "stage": Annotated[str | None, typer.Option("--stage", help="Buried in: parse, dedupe, store or bell.")],
+    "stage": Annotated[str | None, typer.Option("--stage", help=f"Buried in: {', '.join(LETTER_STAGES)}.")],
     "code": Annotated[str | None, typer.Option("--code", help="With this error code.")],
     "since": Annotated[str | None, typer.Option("--since", help="Buried since (ISO 8601, UTC).")],
     "until": Annotated[str | None, typer.Option("--until", help="Buried until (ISO 8601, UTC).")],
@@ -59,6 +61,8 @@ def make_filter(
     """Words of the command line -> Filter; raises ConfigurationError for what cannot be."""
     if verdict is not None and verdict not in VERDICTS:
         raise ConfigurationError(f"--verdict takes dead or rejected, not {verdict!r}")
+    if stage is not None and stage not in LETTER_STAGES:
+        raise ConfigurationError(f"--stage takes {', '.join(LETTER_STAGES)}, not {stage!r}")
     return Filter(
         verdict=verdict,
         source_id=source,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +25,10 @@ RECORD_MEDIA_TYPE = "application/vnd.copydesk.record+json"
 STORE_STAGE = "store"
 BELL_STAGE = "bell"
 """Stage of letters that hold a refused message of a queue: no document, so nothing to replay."""
+DROP_OBJECTS = 100
+"""Spool objects that are deleted after one wait for the server's disk."""
+PRESSURE_SECONDS = 0.5
+"""Between two looks at a high-water mark while a replay waits for it."""
 UNBOOKED_STAGES = (STORE_STAGE, BELL_STAGE)
 """Letters of these stages are no document of the ledger's books."""
 
@@ -95,35 +99,66 @@ def as_message(text: str, decoded: Any) -> Any:
     }
 
 
-def replay(desk: Desk, letters: Iterable[DeadLetter], per_second: float | None = None) -> int:
-    """Put documents back into the line (records back into the storage queue); returns how many."""
+def is_replayable(letter: DeadLetter) -> bool:
+    """True where there is something to put back."""
+    return letter.stage != BELL_STAGE
+
+
+def replay(
+    desk: Desk,
+    letters: Iterable[DeadLetter],
+    per_second: float | None = None,
+    report: Callable[[int, str | None], object] = lambda _count, _waits: None,
+) -> int:
+    """Put documents back into the line (records back into the storage queue); returns how many.
+
+    As many as the lane backfill may bring in: near a high-water mark it waits, and `report` is told why. `report` gets
+    the count so far after each letter.
+    """
     count = 0
-    for letter in letters:
-        if letter.stage == BELL_STAGE:
-            continue
-        if letter.stage == STORE_STAGE:
-            count += _replay_record(desk, letter)
-        else:
-            batch_id = desk.letters.replay(letter)
-            if batch_id is not None:
-                desk.ring("parse", letter.lane, batch_id)
-                count += 1
+    for letter in filter(is_replayable, letters):
+        while (reason := desk.pressure.paused("backfill")) is not None:
+            report(count, reason)
+            time.sleep(PRESSURE_SECONDS)
+        count += _replay_record(desk, letter) if letter.stage == STORE_STAGE else _replay_document(desk, letter)
+        report(count, None)
         if per_second:
             time.sleep(1 / per_second)
     return count
 
 
-def purge(desk: Desk, letters: Iterable[DeadLetter]) -> int:
-    """Forget letters and their bytes; returns how many."""
-    freed = [desk.letters.purge(letter) for letter in letters]
-    desk.drop_spooled([reference for reference in freed if reference])
-    return len(freed)
+def purge(desk: Desk, letters: Iterable[DeadLetter], report: Callable[[int], object] = lambda _: None) -> int:
+    """Forget letters and their bytes; returns how many. `report` gets the count so far after each letter."""
+    count = 0
+    freed: list[str] = []
+    try:
+        for letter in letters:
+            reference = desk.letters.purge(letter)
+            freed += [reference] if reference else []
+            count += 1
+            report(count)
+            if len(freed) >= DROP_OBJECTS:
+                desk.drop_spooled(freed)
+                freed = []
+    finally:
+        # Also of what was forgotten before Ctrl-C.
+        desk.drop_spooled(freed)
+    return count
 
 
 def refused_records(desk: Desk) -> set[tuple[str, int]]:
     """(id, version) of every record that the store refused and whose letter is still kept."""
     letters = desk.letters.find(Filter(verdict="dead", stage=STORE_STAGE))
     return {(letter.document.origin, _version_of(letter.document.content or b"")) for letter in letters}
+
+
+def _replay_document(desk: Desk, letter: DeadLetter) -> int:
+    batch_id = desk.letters.replay(letter)
+    if batch_id is None:
+        return 0
+    # A hundred thousand of them queue behind a feed's next entry, not before it.
+    desk.ring("parse", desk.queue_lane(letter.source_id, letter.lane), batch_id)
+    return 1
 
 
 def _replay_record(desk: Desk, letter: DeadLetter) -> int:

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
 import msgspec
@@ -15,8 +15,9 @@ import msgspec
 from worker.desk import Desk
 from worker.errors import ConfigurationError, Failed
 from worker.intake.files import keep_inline_or_spool
-from worker.model import DeadLetter
+from worker.model import DeadLetter, Document
 from worker.operate.dead import UNBOOKED_STAGES
+from worker.secrets import mask
 
 FORMAT_VERSION = 1
 
@@ -36,14 +37,17 @@ def export_letters(desk: Desk, letters: Iterable[DeadLetter]) -> Iterator[bytes]
             content = desk.read(letter.document)
         except Failed:
             content = b""
-        document = msgspec.structs.replace(letter.document, content=content, content_ref=None)
+        document = msgspec.structs.replace(_without_keys(letter.document), content=content, content_ref=None)
         yield msgspec.json.encode(Envelope(letter=msgspec.structs.replace(letter, document=document))) + b"\n"
 
 
-def import_letters(desk: Desk, lines: Iterable[bytes]) -> tuple[int, int]:
+def import_letters(
+    desk: Desk, lines: Iterable[bytes], report: Callable[[int], object] = lambda _: None
+) -> tuple[int, int]:
     """Take letters in; (taken, already here). Raises ConfigurationError at the first line that is none.
 
-    What came before such a line was taken in: the same file again adds only the rest.
+    What came before such a line was taken in: the same file again adds only the rest. `report` gets the number taken so
+    far after each line.
     """
     taken = known = 0
     for number, line in enumerate(lines, 1):
@@ -57,7 +61,19 @@ def import_letters(desk: Desk, lines: Iterable[bytes]) -> tuple[int, int]:
         else:
             known += 1
             desk.drop_spooled([document.content_ref] if document.content_ref else [])
+        report(taken)
     return taken, known
+
+
+def _without_keys(document: Document) -> Document:
+    """The document without the keys that its addresses ask with: a file may travel far."""
+    http, entry = document.http, document.entry
+    return msgspec.structs.replace(
+        document,
+        origin=mask(document.origin),
+        http=http and msgspec.structs.replace(http, url=mask(http.url)),
+        entry=entry and msgspec.structs.replace(entry, url=mask(entry.url)),
+    )
 
 
 def _read(line: bytes, number: int) -> DeadLetter:
@@ -70,4 +86,5 @@ def _read(line: bytes, number: int) -> DeadLetter:
         raise ConfigurationError(f"line {number} was written by a later copydesk (format {version}): update this one")
     if envelope.letter.document.content is None:
         raise ConfigurationError(f"line {number} has no content")
-    return envelope.letter
+    document = msgspec.structs.replace(envelope.letter.document, content_ref=None)
+    return msgspec.structs.replace(envelope.letter, document=document)

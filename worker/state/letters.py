@@ -29,8 +29,10 @@ Verdict = Literal["rejected", "dead"]
 VERDICTS: tuple[Verdict, ...] = ("dead", "rejected")
 MOST_HISTORY = 10
 """Earlier burials that a document remembers."""
-PAGE_LETTERS = 200
-"""Letters read in one call."""
+PAGE_IDS = 5_000
+"""Ids of letters read in one call."""
+PAGE_LETTERS = 50
+"""Letters read in one call: each may hold `limits.inline_bytes`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +185,30 @@ class Letters:
         return self._keys.name("letters", verdict)
 
     def _newest(self, verdict: str, wanted: Filter) -> Iterator[DeadLetter]:
-        low = wanted.since.timestamp() if wanted.since else "-inf"
-        high = wanted.until.timestamp() if wanted.until else "+inf"
-        # All ids first: whoever replays or purges while reading would shift the pages under it.
-        ids: Any = self._redis.zrevrangebyscore(self._index(verdict), high, low)
-        for first in range(0, len(ids), PAGE_LETTERS):
-            page = ids[first : first + PAGE_LETTERS]
-            blobs: Any = self._redis.mget([self._keys.letter(raw.decode()) for raw in page])
-            yield from (letter for blob in blobs if blob and (letter := _readable(blob)) is not None)
+        for ids in self._pages(verdict, wanted):
+            for first in range(0, len(ids), PAGE_LETTERS):
+                page = ids[first : first + PAGE_LETTERS]
+                blobs: Any = self._redis.mget([self._keys.letter(raw.decode()) for raw in page])
+                yield from (letter for blob in blobs if blob and (letter := _readable(blob)) is not None)
+
+    def _pages(self, verdict: str, wanted: Filter) -> Iterator[list[bytes]]:
+        """Ids, newest first. Pages go on from a time, not a position, which a replay or purge meanwhile would shift."""
+        low: float | str = wanted.since.timestamp() if wanted.since else "-inf"
+        high: float | str = wanted.until.timestamp() if wanted.until else "+inf"
+        given: set[bytes] = set()
+        while True:
+            count = PAGE_IDS + len(given)
+            rows: Any = self._redis.zrevrangebyscore(
+                self._index(verdict), high, low, start=0, num=count, withscores=True
+            )
+            page = [letter_id for letter_id, _ in rows if letter_id not in given]
+            if not page:
+                return
+            last: float = rows[-1][1]
+            # Of many that were buried at one time, those given already come again.
+            given = (given if last == high else set()) | {letter_id for letter_id, at in rows if at == last}
+            high = last
+            yield page
 
 
 def _readable(blob: bytes) -> DeadLetter | None:
