@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.dedupe.comparing import FEATURES, compare
+from worker.dedupe.corrected import says_corrected
 from worker.dedupe.furniture import Furniture
 from worker.dedupe.judgement import THRESHOLDS, Judgement, judge
 from worker.dedupe.model import LEVELS, forest, read_forest
@@ -188,6 +190,41 @@ def test_the_full_text_after_its_summary_is_a_revision_within_a_source() -> None
         other = judged(article(body, source=source), known)
         assert other is not None
         assert (other.kind, other.relation) == ("copy", "excerpt")
+
+
+def test_a_text_that_says_it_was_corrected_is_never_dropped_for_the_uncorrected_one() -> None:
+    mended = STORY.replace("every fourth pile", "every fifth pile")
+    by_headline = article(mended, "CORRECTED - Grain quay to close for 14 months", source="gazette")
+    by_notice = replace(article(mended, source="gazette"), corrected=True)
+    for new in (by_headline, by_notice):
+        judgement = judged(new, article(STORY, source="post"))
+        assert judgement is not None
+        assert (judgement.kind, judgement.relation) == ("revision", "revised")
+        again = judged(by_headline, article(STORY, source="post"), new)
+        assert again is not None
+        assert (again.kind, again.candidate) == ("copy", 1), "another outlet's copy of the corrected text"
+        late = judged(article(STORY, source="post"), new)
+        assert late is not None
+        assert late.kind == "copy", "the uncorrected text is not wanted once it was corrected"
+
+
+@pytest.mark.parametrize(
+    ("headline", "says_so"),
+    [
+        ("(CORRECTED)-<Fenland Mills> 3rd qtr net", True),
+        ("UPDATE 2-CORRECTED-Mill to close", True),
+        ("Correction: Mill to close", True),
+        ("KORREKTUR: Werk schließt", True),
+        ("【訂正】工場を閉鎖", True),
+        ("Correction agency drops plans", False),
+        ("Correction-fluid sales rise", False),
+        ("Mill corrects net", False),
+        ("Fuel prices: what was CORRECTED - and why", False),
+        ("", False),
+    ],
+)
+def test_only_the_beginning_of_a_headline_says_that_a_text_was_corrected(headline: str, *, says_so: bool) -> None:
+    assert says_corrected(headline) is says_so
 
 
 def test_without_known_sources_there_are_no_revisions() -> None:

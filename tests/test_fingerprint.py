@@ -100,6 +100,11 @@ def test_a_long_copy_is_one_under_any_headline_a_short_one_is_not() -> None:
     assert of(body_text="More soon.").copy == of(body_text="").copy == b""
 
 
+def test_a_corrected_text_is_a_copy_of_corrected_ones_only() -> None:
+    assert of(headline="CORRECTED - X").copy == of(headline="CORRECTED-Y").copy
+    assert of(headline="CORRECTED - X").copy != of(headline="X").copy
+
+
 def test_times_are_milliseconds_and_zero_where_unknown() -> None:
     assert of(updated_at=NOW).updated_milliseconds == of().received_milliseconds == int(NOW.timestamp() * 1000)
     assert of().updated_milliseconds == 0

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worker.dedupe.codepoints import F64, I64, U32, Bools
-from worker.dedupe.sketch import GRAMS, LEADS, NAMES, NUMBERS, PLACE_BITS, SEQUENCES, TITLES, UNKNOWN_HOURS
+from worker.dedupe.sketch import CORRECTED, GRAMS, LEADS, NAMES, NUMBERS, PLACE_BITS, SEQUENCES, TITLES, UNKNOWN_HOURS
 
 UNKNOWN = np.nan
 FEATURES = (
@@ -133,6 +133,12 @@ def hours_apart(one: npt.NDArray[np.void], other: npt.NDArray[np.void]) -> F64:
     return np.where(known, apart.astype(np.float64), UNKNOWN)
 
 
+def corrects(one: npt.NDArray[np.void], other: npt.NDArray[np.void]) -> Bools:
+    """Does the one say that it was corrected, and the other not?"""
+    correcting: Bools = (one["lead_count"] & ~other["lead_count"] & np.uint8(CORRECTED)) > 0
+    return correcting
+
+
 def grams(rows: npt.NDArray[np.void]) -> Sample:
     """The samples of the whole texts."""
     three = rows["grams"].astype(np.uint32)
@@ -143,7 +149,7 @@ def grams(rows: npt.NDArray[np.void]) -> Sample:
 
 def leads(rows: npt.NDArray[np.void]) -> Sample:
     """The samples of the leads."""
-    return _sample(rows["leads"].astype(np.uint32), rows["lead_count"], LEADS)
+    return _sample(rows["leads"].astype(np.uint32), rows["lead_count"] & ~np.uint8(CORRECTED), LEADS)
 
 
 def prints(rows: npt.NDArray[np.void], field: str) -> Sample:

@@ -21,6 +21,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 
+from worker.dedupe.corrected import says_corrected
 from worker.model import Article
 
 LONG_BODY_WORDS = 50
@@ -129,7 +130,9 @@ def _copy_digest(article: Article) -> bytes:
         return b""
     if words < LONG_BODY_WORDS:
         return _digest("copy", normalise(article.headline or ""), normalise(body))
-    return _digest("copy", normalise(body))
+    # What was corrected may be the headline alone.
+    corrected = ["corrected"] if says_corrected(article.headline or "") else []
+    return _digest("copy", *corrected, normalise(body))
 
 
 def _digest(*parts: str) -> bytes:

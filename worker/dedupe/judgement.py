@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worker.dedupe.codepoints import F64, I64, Bools
-from worker.dedupe.comparing import FEATURES, compare, hours_apart, plausible
+from worker.dedupe.comparing import FEATURES, compare, corrects, hours_apart, plausible
 from worker.dedupe.model import forest
 from worker.dedupe.sketch import Sketch, unpack
 from worker.model import Relation
@@ -107,10 +107,13 @@ def _compared(
     # A correction is nearly the same text, and just the number that differs is the news. Then no other
     # copy of the uncorrected text may swallow it either.
     corrected = np.isin(articles, articles[revisions & exchanged]) & exchanged
+    # Who says that a text was corrected has news about it, whoever printed it uncorrected.
+    said = copies & corrects(mine, theirs)
     # Nor is the article lost for a summary, its own or another's, that came first.
     longer = copies & (mine["gram_count"] > FULLER_RATIO * theirs["gram_count"])
     fuller = np.isin(articles, articles[related & longer]) & longer
-    return _Pairs(articles, candidates, features, scores, copies & ~corrected & ~fuller, revisions | (related & longer))
+    kept = corrected | said | fuller
+    return _Pairs(articles, candidates, features, scores, copies & ~kept, revisions | (related & longer) | said)
 
 
 def _same_source(mine: npt.NDArray[np.void], theirs: npt.NDArray[np.void]) -> Bools:

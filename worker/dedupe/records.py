@@ -85,7 +85,8 @@ def raw_reference(document: Document, article: Article) -> str:
 def _to_sketch(article: Article, document: Document) -> SketchInput:
     # The notice that takes an article back may repeat its text, and copies nothing.
     body = "" if article.withdrawn else article.body_text
-    return SketchInput(article.headline or "", body, article.published_at, document.source_id)
+    says_corrected = bool(article.corrections)
+    return SketchInput(article.headline or "", body, article.published_at, document.source_id, says_corrected)
 
 
 def _member(document: Document, article: Article) -> int | str | None:

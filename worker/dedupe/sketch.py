@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worker.dedupe.codepoints import I64, U32, U64, Bools, mix
+from worker.dedupe.corrected import says_corrected
 from worker.dedupe.furniture import Furniture
 from worker.dedupe.trimming import trim
 from worker.dedupe.words import Words, split_words
@@ -64,6 +65,8 @@ SKETCH = np.dtype(
     ]
 )
 SKETCH_BYTES = SKETCH.itemsize
+CORRECTED = 1 << 7
+"""A bit of `lead_count`, which is `LEAD_GRAMS` at most: the article says that it corrects an earlier one."""
 UNKNOWN_HOURS = -(1 << 31)
 UNKNOWN_SOURCES = frozenset({"", "unknown", "ingest"})
 """Ids under which documents of anybody come: of `copydesk dedupe` without sources, and of `copydesk ingest` unless
@@ -78,12 +81,17 @@ _HEAVY = np.uint64(1 << (64 - HASH_BITS + PLACE_BITS))
 
 @dataclass(frozen=True, slots=True)
 class SketchInput:
-    """What a sketch is made of. `source_id` is one of `UNKNOWN_SOURCES` where the source is unknown."""
+    """What a sketch is made of.
+
+    `source_id` is one of `UNKNOWN_SOURCES` where the source is unknown. `corrected`: the article says that it was
+    corrected, elsewhere than in its headline, which is looked at anyway.
+    """
 
     headline: str
     body_text: str
     published_at: datetime | None
     source_id: str
+    corrected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +148,8 @@ def _sketch_part(articles: list[SketchInput], bodies: list[str], furniture: Furn
     for name, (hashes, total) in samples.items():
         packed[f"{name}s"] = hashes >> np.uint64(HASH_BITS - 16)
         packed[f"{name}_count"] = np.minimum(total, 0xFF)
+    says_so = [article.corrected or says_corrected(article.headline) for article in articles]
+    packed["lead_count"] |= np.array(says_so, dtype=np.uint8) * np.uint8(CORRECTED)
     packed["source"] = [source_print(article.source_id) for article in articles]
     packed["hours"] = [_hours(article.published_at) for article in articles]
     return [Sketch(packed[i].tobytes(), features[i], paragraphs[i]) for i in range(count)]
