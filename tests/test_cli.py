@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,10 @@ import typer
 
 from tests.cli_support import Cli
 from tests.support import PATIENCE_SECONDS
+from worker.cli.common import opened
 from worker.cli.progress import progress
+from worker.config import load_settings
+from worker.errors import StateError
 
 
 @pytest.fixture
@@ -108,6 +112,17 @@ def test_commands_import_only_what_they_need(module: str) -> None:
 
 def test_an_unknown_command_is_answered_with_the_nearest(desk: Cli) -> None:
     assert b"Did you mean 'records'" in desk.run("record", code=2).stderr
+
+
+def test_a_server_that_hangs_is_told_of_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.cli.common.ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr("worker.cli.common.REACH_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"redis://reader:Pa55ofReader@127.0.0.1:{deaf.getsockname()[1]}/0"
+        settings = load_settings(tmp_path, tmp_path, {"COPYDESK_REDIS_URL": url})
+        says = r"cannot reach the state server redis://reader:\*\*\*@127.*URL right"
+        with pytest.raises(StateError, match=says), opened(settings):
+            pytest.fail("nobody answered")
 
 
 STOPPABLE = """

@@ -13,6 +13,7 @@ from tests.desk_support import DAY, Office, document, office_fixture, receive, t
 from worker import pipeline
 from worker.model import Source
 from worker.operate.explain import explain
+from worker.operate.feeds import why
 from worker.operate.idle import unstored, what_waits
 from worker.operate.status import snapshot
 from worker.state.keys import RECEIVED
@@ -125,6 +126,21 @@ def test_explain_shows_why_a_document_was_refused(office: Office, drop: Path) ->
     assert letter["code"] == "empty_document"
     assert letter["id"] == found["receipts"][0]["reference"]
     assert explain(office.desk, office.sink, letter["id"])["letters"] == [letter]
+
+
+def test_explain_knows_what_was_refused_by_an_address_with_a_key(office: Office) -> None:
+    asked = "https://county.example/page?api_key=Tr0ub4dor"
+    office.bells.ring("parse", "news", receive(office.desk, document(b"\x00\x01\x02", asked)))
+    office.drain()
+    story = explain(office.desk, office.sink, asked)
+    assert [letter["code"] for letter in story["letters"]] == ["binary_content"]
+    assert len(story["receipts"]) == 1
+
+
+def test_a_feed_is_told_of_without_the_keys_of_its_address(office: Office) -> None:
+    url = "https://reader:Tr0ub4dor@county.example/feed?api_key=Tr0ub4dor"
+    office.desk.sources.add(Source(id="paid", kind="feed", url=url))
+    assert why(office.desk, "paid")["place"] == "https://county.example/feed?api_key=***"
 
 
 def test_explain_leads_from_a_copy_to_what_it_is_a_copy_of(office: Office, drop: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from worker.model import LANES, Lane, Source
 from worker.operate.drain import drained
 from worker.operate.idle import what_waits
 from worker.operate.status import snapshot
+from worker.state.keys import RECEIVED
 from worker.state.pauses import Pauses, check_scope
 
 LIMITS = {
@@ -195,6 +197,43 @@ def test_a_store_that_refuses_everything_pauses_and_keeps_its_records(office: Of
     assert desk.pauses.why("parse") is None
 
 
+@pytest.mark.parametrize("asked", [{}, {"stage": "pull"}, {"lane": "news"}, {"source_id": "drop"}])
+def test_nothing_is_drained_while_a_pull_that_began_before_the_pause_goes_on(
+    office: Office, tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    desk = office.desk
+    desk.sources.add(Source(id="drop", kind="directory", path=str(tmp_path)))
+    assert desk.sources.pop_due() == ["drop"]
+    assert drained(desk, **asked) is None, "a bell that waits is let go while intake is paused"
+    assert desk.sources.take("drop")
+    desk.pauses.pause("stage:pull", "drained")
+    assert drained(desk, **asked) == "sources being pulled: drop"
+    assert drained(desk, lane="backfill") is None
+    desk.sources.reschedule("drop", 0.0)
+    assert drained(desk, **asked) is None, "whoever pulled it has died"
+    desk.sources.finish("drop", 60.0)
+    assert drained(desk, **asked) is None
+
+
+def test_a_stage_is_not_drained_while_the_one_before_still_works(office: Office) -> None:
+    desk = office.desk
+    batch = articles(desk, 1)
+    desk.pauses.pause("stage:parse", "drained")
+    assert drained(desk, stage="dedupe") is None, "nobody has begun with it"
+    claim = desk.ledger.claim(batch, RECEIVED)
+    assert claim is not None
+    assert drained(desk, stage="dedupe") == "batches on their way to dedupe"
+    desk.ledger.hand_back(claim)
+    assert drained(desk, stage="dedupe") is None
+
+
+def test_the_store_is_drained_though_other_stages_stand_still_with_work(office: Office) -> None:
+    articles(office.desk, 1)
+    office.desk.pauses.pause("stage:dedupe", "drained")
+    assert drained(office.desk) == "1 batches in flight"
+    assert drained(office.desk, stage="store") is None
+
+
 @pytest.mark.slow
 def test_pause_drain_and_resume_through_the_command(tmp_path: Path) -> None:
     desk = Cli(tmp_path)
@@ -203,9 +242,12 @@ def test_pause_drain_and_resume_through_the_command(tmp_path: Path) -> None:
     stuck = desk.run("ingest", "a.txt", "--until-idle", code=1)
     assert b"stage:parse is paused: look first" in stuck.stderr
     assert b"stage:parse" in desk.run("status").stdout
-    assert b"1 batches in flight" in desk.run("drain", "--timeout", "0", code=1).stderr
+    said = desk.run("drain", "--timeout", "0", code=1).stderr
+    assert b"1 batches in flight; stage:parse is paused; nobody serves parse" in said, "with what holds it up"
     assert {row["resumed"] for row in desk.lines("resume")} == {"stage:parse", "stage:pull"}
     assert desk.json("run", "--until-idle")["counters"]["stored"] == 1
-    desk.run("drain")
+    assert desk.json("drain", "--lane", "news") == {"drained": True, "paused": "intake:news"}
+    assert desk.lines("resume", "--lane", "news") == [{"resumed": "intake:news"}]
+    assert desk.run("resume").stdout == b"nothing was paused\n"
     assert desk.run("pause", "--source", "nobody", code=2)
     assert desk.run("resume", "--lane", "news", code=2)

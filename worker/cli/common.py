@@ -7,12 +7,14 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
 import typer
+from redis.exceptions import AuthenticationError, RedisError
 from rich import box
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
@@ -20,8 +22,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from worker.config import Settings, load_settings
-from worker.desk import Bells, Desk, SilentBells
+from worker.desk import Bells, Desk, SilentBells, state_url_of
+from worker.errors import StateError
 from worker.logs import configure_logging, visible
+from worker.secrets import mask
+from worker.state.connection import connect
 from worker.state.server import EmbeddedServer
 from worker.store.sink import Sink, open_sink
 
@@ -49,6 +54,11 @@ FLEXIBLE = {"headline": 24, "place": 16, "origin": 16, "value": 16, "problem": 1
 WRAPPED = ("problem", "detail", "remedy")
 """Of these, the ones that take several lines rather than being cut."""
 
+ANSWER_SECONDS = 4.0
+"""How long a server may take for the first answer to a command."""
+REACH_SECONDS = 8.0
+"""How long a command tries to reach a server that may just be restarting."""
+LOOK_SECONDS = 0.2
 END_WORDS = 25
 """Words shown at each end of a long passage."""
 
@@ -68,13 +78,40 @@ def load(config: Path | None, data: Path | None) -> Settings:
 
 @contextlib.contextmanager
 def opened(settings: Settings, bells: Bells | None = None) -> Iterator[Desk]:
-    """A desk on the running system, or on an embedded server that lives as long as the block."""
+    """A desk on the running system, or on an embedded server that lives as long as the block.
+
+    Raises StateError within about ten seconds where a server that is not ours does not answer.
+    """
     with contextlib.ExitStack() as stack:
         if settings.embedded:
             stack.enter_context(EmbeddedServer(settings.data))
+        else:
+            _require_answer(settings)
         desk = Desk(settings, bells or SilentBells())
         stack.callback(desk.close)
         yield desk
+
+
+def _require_answer(settings: Settings) -> None:
+    """Wait for a server that restarts, but not as long as a worker does: somebody waits for this command."""
+    url = state_url_of(settings)
+    redis = connect(url, ANSWER_SECONDS, patient=False)
+    deadline = time.monotonic() + REACH_SECONDS
+    try:
+        while True:
+            try:
+                redis.ping()
+            except AuthenticationError:
+                raise
+            except (RedisError, OSError) as error:
+                if time.monotonic() > deadline:
+                    message = f"cannot reach the state server {mask(url)}: {error}; does it run, and is the URL right?"
+                    raise StateError(message) from error
+                time.sleep(LOOK_SECONDS)
+            else:
+                return
+    finally:
+        redis.close()
 
 
 @contextlib.contextmanager

@@ -67,7 +67,7 @@ def why(
         return
     console.print(f"{look['id']}: {look['state']}", style="bold", markup=False)
     for line in _facts(look):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(visible(line), markup=False, soft_wrap=True)
     print_rows([_poll_row(row) for row in look["polls"]], POLL_COLUMNS, as_json=False)
 
 
@@ -109,7 +109,9 @@ def import_opml(
 
 
 def export_opml(data: DataOption = None, config: ConfigOption = None) -> None:
-    """Print all feeds as OPML, for other readers; without credentials.
+    """Print all feeds as OPML, for other readers; without user names and passwords.
+
+    Keys in the query of an address stay: without them it would name no feed.
 
     Example: [bold]copydesk sources export-opml > feeds.opml[/bold]
     """

@@ -18,6 +18,7 @@ from worker.cli.common import (
     print_json,
     print_rows,
 )
+from worker.logs import visible
 from worker.operate.doctor import Check, examine
 from worker.operate.reconcile import reconcile as audit
 from worker.operate.status import snapshot
@@ -68,16 +69,18 @@ def _print_status(look: dict[str, Any]) -> None:
     console.print(f"processes: {processes or 'none gives a sign of life'}", markup=False)
     for row in look["last_fetched"][:LAST_FETCHED]:
         answer = row["problem"] or row["status"] or "read"
-        console.print(f"fetched {ago(row['fetched_seconds_ago'])} ago: {row['id']}: {answer}", markup=False)
+        fetched = f"fetched {ago(row['fetched_seconds_ago'])} ago: {row['id']}: {answer}"
+        console.print(visible(fetched), markup=False)
     letters = look["letters"]
     console.print(f"dead letters: {letters['dead']:,} dead, {letters['rejected']:,} rejected", markup=False)
     for row in look["pauses"]:
         style = "red" if row["alert"] else "yellow"
-        console.print(f"paused: {row['scope']}: {row['reason']} (`copydesk resume`)", style=style, markup=False)
+        paused = f"paused: {row['scope']}: {row['reason']} (`copydesk resume`)"
+        console.print(visible(paused), style=style, markup=False)
     for what, why in look["paused"].items():
         console.print(f"paused: {what}: {why}", style="yellow", markup=False)
     for row in look["sources_in_trouble"]:
-        console.print(f"source {row['id']}: {row['problem']}", style="yellow", markup=False)
+        console.print(visible(f"source {row['id']}: {row['problem']}"), style="yellow", markup=False)
 
 
 def reconcile(

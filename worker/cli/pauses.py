@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from worker.cli.common import ConfigOption, DataOption, JsonOption, console, load, opened, print_rows
+from worker.cli.common import ConfigOption, DataOption, JsonOption, console, load, opened, print_json, print_rows
 from worker.config import Settings
 from worker.desk import Desk
 from worker.errors import ConfigurationError, CopydeskError
 from worker.model import LANES
-from worker.operate.drain import drained
-from worker.state.pauses import EVERYTHING, PAUSE_STAGES, check_scope
+from worker.operate.drain import drained, obstacles
+from worker.state.pauses import CACHE_SECONDS, EVERYTHING, PAUSE_STAGES, check_scope
 
 LOOK_SECONDS = 0.2
+SAY_SECONDS = 5.0
+"""Between two lines that say what a drain waits for."""
 
 StageOption = Annotated[str | None, typer.Option("--stage", help=f"One stage: {', '.join(PAUSE_STAGES)}.")]
 SourceOption = Annotated[str | None, typer.Option("--source", help="One source (its pulls).")]
@@ -42,6 +44,7 @@ def pause(
     reason: Annotated[str, typer.Option("--reason", help="Shown by `copydesk status`.")] = "paused by hand",
     data: DataOption = None,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Let everything stand still, or a stage, a source, a lane. Nothing is lost; what is in hand is finished.
 
@@ -53,7 +56,7 @@ def pause(
         _require_source(desk, source, settings)
         desk.pauses.pause(scope, reason)
         desk.wait_until_durable()
-    console.print(f"paused {scope}", markup=False)
+    _say({"paused": scope}, f"paused {scope}", as_json=as_json)
 
 
 def resume(
@@ -65,15 +68,21 @@ def resume(
     as_json: JsonOption = False,
 ) -> None:
     """Go on: lift one pause, or without options all of them."""
-    named = stage or source or lane
+    named = [value for value in (stage, source, lane) if value is not None]
     with opened(load(config, data)) as desk:
-        scopes = [_scope(stage, source, lane)] if named else [row.scope for row in desk.pauses.all()]
-        lifted = [scope for scope in scopes if desk.pauses.resume(scope)]
+        wanted = [_scope(stage, source, lane)] if named else [row.scope for row in desk.pauses.all()]
+        if lane is not None:
+            # What `drain --lane` left.
+            wanted.append(f"intake:{lane}")
+        lifted = [scope for scope in wanted if desk.pauses.resume(scope)]
         desk.ledger.ring_soon()
         desk.wait_until_durable()
-    print_rows([{"resumed": scope} for scope in lifted], {"resumed": "resumed"}, as_json=as_json)
     if named and not lifted:
-        raise ConfigurationError(f"{scopes[0]} was not paused; `copydesk status` shows what is")
+        raise ConfigurationError(f"{wanted[0]} was not paused; `copydesk status` shows what is")
+    if lifted or as_json:
+        print_rows([{"resumed": scope} for scope in lifted], {"resumed": "resumed"}, as_json=as_json)
+    else:
+        console.print("nothing was paused")
 
 
 def drain(
@@ -83,6 +92,7 @@ def drain(
     timeout_seconds: Annotated[float, typer.Option("--timeout", help="Seconds to wait.", min=0)] = 600.0,
     data: DataOption = None,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Pause intake (of everything, a source, a lane), or what feeds a stage, and wait until all in hand is done.
 
@@ -94,14 +104,40 @@ def drain(
         scope = _scope(stage, source, lane)
         only = next((name for name in LANES if scope == f"lane:{name}"), None)
         # A paused lane would stand still in every stage: only its intake is to stop.
-        desk.pauses.pause(f"intake:{only}" if only else scope if source else _before(stage), "drained")
-        deadline = time.monotonic() + timeout_seconds
-        while (left := drained(desk, stage=stage, source_id=source, lane=only)) is not None:
-            if time.monotonic() > deadline:
-                raise NotDrainedError(f"after {timeout_seconds:.0f} s there are still {left}; intake stays paused")
-            time.sleep(LOOK_SECONDS)
+        scope = f"intake:{only}" if only else scope if source else _before(stage)
+        desk.pauses.pause(scope, "drained")
+        try:
+            _wait_until_drained(desk, timeout_seconds, scope, stage=stage, source_id=source, lane=only)
+        except KeyboardInterrupt:
+            typer.echo(f"interrupted, not drained; {scope} stays paused until `copydesk resume`", err=True)
+            raise typer.Exit(130) from None
         desk.wait_until_durable()
-    console.print("drained; intake stays paused until `copydesk resume`", markup=False)
+    _say({"drained": True, "paused": scope}, f"drained; {scope} stays paused until `copydesk resume`", as_json=as_json)
+
+
+def _wait_until_drained(desk: Desk, timeout_seconds: float, scope: str, **wanted: Any) -> None:
+    """Return when nothing of it is in hand, and say every few seconds what is; raises NotDrainedError."""
+    deadline = time.monotonic() + timeout_seconds
+    # Until then others may begin something without having seen the pause.
+    time.sleep(CACHE_SECONDS)
+    said_at = float("-inf")
+    while (left := drained(desk, **wanted)) is not None:
+        over = time.monotonic() > deadline
+        if over or time.monotonic() - said_at > SAY_SECONDS:
+            said_at = time.monotonic()
+            left = "; ".join([left, *obstacles(desk, scope)])
+            if over:
+                paused = f"{scope} stays paused until `copydesk resume`"
+                raise NotDrainedError(f"after {timeout_seconds:.0f} s there are still {left}; {paused}")
+            typer.echo(f"waits for {left}", err=True)
+        time.sleep(LOOK_SECONDS)
+
+
+def _say(answer: dict[str, Any], text: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+    else:
+        console.print(text, markup=False, highlight=False)
 
 
 def _before(stage: str | None) -> str:

@@ -11,6 +11,7 @@ import msgspec
 from worker.dedupe.passages import compare_texts
 from worker.desk import Desk
 from worker.model import Record
+from worker.secrets import mask
 from worker.state.letters import Filter
 from worker.state.receipts import Receipt, find_receipts
 from worker.store.read import latest, lookup, versions
@@ -32,7 +33,8 @@ def explain(desk: Desk, sink: Sink, text: str) -> dict[str, Any]:
     `records` are stored versions with provenance, `receipts` what became of documents from that place during
     the last days, `letters` what was refused or buried. All empty where nothing is known.
     """
-    origins = {text, str(Path(text).absolute())} if "://" not in text else {text}
+    # What was refused is filed without the keys of its address.
+    origins = {text, str(Path(text).absolute())} if "://" not in text else {text, mask(text)}
     receipts = [receipt for origin in sorted(origins) for receipt in _receipts(desk, origin)]
     found = lookup(sink, text)
     named = {record.id for record in found}

@@ -14,6 +14,7 @@ from worker.intake.http import without_credentials
 from worker.intake.poll_state import PollState, health_of
 from worker.intake.steps import recalled_steps
 from worker.operate.source_health import finite
+from worker.secrets import mask
 
 
 def why(desk: Desk, source_id: str) -> dict[str, Any]:
@@ -31,14 +32,16 @@ def why(desk: Desk, source_id: str) -> dict[str, Any]:
     return {
         "id": source.id,
         "kind": source.kind,
-        "place": source.path if source.url is None else without_credentials(source.url),
+        "place": source.path if source.url is None else shown_url(source.url),
         "state": health,
         "reason": reason,
         "due_in_seconds": finite(state.due_in_seconds),
         "why_then": memory.why,
         "validators": {"etag": memory.etag, "last_modified": memory.last_modified},
-        "moved_to": memory.adopted_url or None,
-        "moving_to": {"url": memory.moved_url, "confirmations": memory.moved_times} if memory.moved_url else None,
+        "moved_to": shown_url(memory.adopted_url) or None,
+        "moving_to": {"url": shown_url(memory.moved_url), "confirmations": memory.moved_times}
+        if memory.moved_url
+        else None,
         "entries": memory.entries,
         "untrusted_ids": {"guid": memory.ids.guid_distrust, "link": memory.ids.link_distrust},
         "pace_seconds": memory.pace_seconds or None,
@@ -46,9 +49,14 @@ def why(desk: Desk, source_id: str) -> dict[str, Any]:
         "gaps_suspected": memory.gaps,
         "last_gap_at": memory.gap_at or None,
         "steps_left": (steps.walk.left if steps.walk else 0) + len(steps.maps) + len(steps.tasks),
-        "hub": memory.hubs[0] if memory.hubs else None,
+        "hub": shown_url(memory.hubs[0]) if memory.hubs else None,
         "polls": _polls(memory),
     }
+
+
+def shown_url(url: str) -> str:
+    """An address as people may see it: without user, password and keys."""
+    return mask(without_credentials(url))
 
 
 def _polls(memory: PollState) -> list[dict[str, Any]]:

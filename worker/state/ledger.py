@@ -45,6 +45,10 @@ SPLIT_BYTES = 64_000_000
 a feed of a megabyte can hold thousands."""
 
 
+PAGE_BATCHES = 1_000
+"""Batches asked after in one call."""
+
+
 def new_id(lane: Lane) -> str:
     """A batch id: lane letter, milliseconds, randomness; ids sort by time within a lane."""
     return f"{_LANE_LETTERS[lane]}{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}"
@@ -263,6 +267,19 @@ class Ledger:
                 ids: Any = self.redis.zrange(self.keys.due(stage, lane), 0, -1)
                 if ids:
                     self.redis.zadd(self.keys.due(stage, lane), dict.fromkeys(ids, now), xx=True, lt=True)
+
+    def held(self, stage: Stage) -> int:
+        """Batches of a stage that somebody alive works on."""
+        seconds, _ = self.redis.time()
+        count = 0
+        for lane in _LANE_LETTERS:
+            ids: Any = self.redis.zrange(self.keys.waiting(stage, lane), 0, -1)
+            for first in range(0, len(ids), PAGE_BATCHES):
+                with self.redis.pipeline(transaction=False) as pipe:
+                    for batch_id in ids[first : first + PAGE_BATCHES]:
+                        pipe.hget(self.keys.batch(batch_id.decode()), "lease_until")
+                    count += sum(float(lease or 0) > int(seconds) for lease in pipe.execute())
+        return count
 
     def waiting(self, stage: Stage, lane: Lane) -> int:
         """Batches in the stage, held or not."""

@@ -160,6 +160,24 @@ class Sources:
         keys = [self._keys.name("polls"), self._calls]
         return bool(self._scripts.run("take_source", keys, [source_id, self.lease_seconds]))
 
+    def being_pulled(self) -> list[str]:
+        """Ids of sources that somebody alive pulls or polls at this moment, sorted."""
+        calls: Any = self._redis.hgetall(self._calls)
+        held = sorted(source_id.decode() for source_id, call in calls.items() if call == b"held")
+        if not held:
+            return []
+        with self._redis.pipeline(transaction=False) as pipe:
+            for name in SCHEDULES:
+                pipe.zmscore(self._keys.name(name), held)
+            answers: Any = pipe.execute()
+        now = self._now()
+        # Due again is whose puller has not renewed the lease: it has died.
+        return [
+            source_id
+            for source_id, *leases in zip(held, *answers, strict=True)
+            if any(lease is not None and lease > now for lease in leases)
+        ]
+
     def finish(self, source_id: str, seconds: float) -> None:
         """A pull has ended: due again in so many seconds."""
         self.reschedule(source_id, seconds)
