@@ -59,6 +59,8 @@ def names(markup: str) -> list[str]:
         ('<a rel="author" href="/">Kilns in the Valley</a>', []),
         ('<div class="with-sidebar"><p class="byline">By Ann Roe</p></div>', ["Ann Roe"]),
         ('<div class="sidebar"><p class="byline">By Ann Roe</p></div>', []),
+        ('<div class="teaser-top"><h1>Kiln</h1><p class="byline">By Ann Roe</p></div>', ["Ann Roe"]),
+        ('<h1>Kiln</h1><div class="teaser"><h1>Bridge</h1><p class="byline">By Ann Roe</p></div>', []),
         ('<div class="content-sidebar"><p class="byline">By Ann Roe</p></div>', ["Ann Roe"]),
         ('<h1>窯</h1><a href="/author/18/">著者：山田花子</a>', ["山田花子"]),
         (

@@ -250,13 +250,19 @@ def _is_other_role(link: lxml.html.HtmlElement) -> bool:
 
 
 def _is_elsewhere(element: lxml.html.HtmlElement) -> bool:
-    """Whether the element stands in comments, teasers or other texts' places; what holds an article says nothing."""
+    """Whether the element stands in comments, teasers or other texts' places; what holds the article says nothing."""
     for around in islice(_upwards(element), _NEAR):
         if around.tag in _OTHER_PLACES or _OTHER_TEXTS.search(f"{around.get('class', '')} {around.get('id', '')}"):
-            return True
+            return not _holds_headline(around)
         if around.tag in ("article", "main"):
             break
     return False
+
+
+def _holds_headline(element: lxml.html.HtmlElement) -> bool:
+    """Whether an element holds the first h1 of the page: then it is no other text's place, whatever its class says."""
+    inside = next(element.iter("h1"), None)
+    return inside is not None and inside is next(element.getroottree().getroot().iter("h1"), None)
 
 
 def _names_site(name: str, known: set[str]) -> bool:
