@@ -26,6 +26,7 @@ _CRUMB_DEPTH = 4
 """Ancestors of a heading among which a list of links to the sections above it is looked for."""
 _CRUMBS = range(2, 8)
 """Links that such a list may have before the heading."""
+_PATH_CHARACTERS = 500
 _HOME = re.compile(r"(?:https?://[^/?#]+)?/|https?://[^/?#]+")
 _HEADINGS = ("h1", "h2", "h3", "h4")
 _MOST_HEADINGS = 60
@@ -91,16 +92,17 @@ def _ends_path(element: lxml.html.HtmlElement) -> bool:
     places = [element, *islice(element.iterancestors(), _CRUMB_DEPTH)]
     if any(place.tag == "nav" or _CRUMB.search(place.get("class", "")) for place in places):
         return True
-    return any(_is_path(list(place.itersiblings(preceding=True))) for place in places[:2])
+    return any(_is_path(list(islice(place.itersiblings(preceding=True), _MOST_PARTS))) for place in places[:2])
 
 
 def _is_path(siblings: list[lxml.html.HtmlElement]) -> bool:
     """Whether elements (the nearest first) are a few links, the first to the site's first page, and little else."""
-    links = [link for place in reversed(siblings[:_MOST_PARTS]) for link in place.iter("a")]
+    links = list(islice((link for place in reversed(siblings) for link in place.iter("a")), _CRUMBS.stop))
     if len(links) not in _CRUMBS or not _HOME.fullmatch(links[0].get("href", "").strip()):
         return False
+    text = " ".join(place.text_content() for place in siblings)
     said = sum(len(words_of(link.text_content())) for link in links)
-    return 0 < said == sum(len(words_of(place.text_content())) for place in siblings)
+    return len(text) <= _PATH_CHARACTERS and 0 < said == len(words_of(text))
 
 
 def _links_at(element: lxml.html.HtmlElement) -> Iterator[lxml.html.HtmlElement]:
