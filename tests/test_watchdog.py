@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -12,13 +13,17 @@ from typing import Any
 import msgspec
 import psutil
 import pytest
+from redis import Redis
 
 from tests.cli_support import FAST, Cli
+from tests.desk_support import settings_for
 from tests.support import PATIENCE_SECONDS, wait_until
-from worker.state.pulses import Pulse
+from worker.desk import BellTask, SilentBells
+from worker.model import Lane
+from worker.state.pulses import Pulse, Pulses, living_here, pulses_here
 from worker.state.server import embedded_url
 from worker.supervisor import PARTS
-from worker.watchdog import Watch
+from worker.watchdog import Watch, Watchdog
 
 STALLED, TASK = 20.0, 270.0
 SETTINGS = f"{FAST}[supervision]\nstalled_seconds = 6\n"
@@ -78,6 +83,35 @@ def test_a_successor_begins_anew() -> None:
     watch = Watch(STALLED, TASK)
     judge(watch, pulse(), 100.0)
     assert judge(watch, pulse(pid=8, monotonic=121.0), 121.0) is None
+
+
+def test_a_full_disk_makes_nobody_look_dead(redis: Redis, server_url: str, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    pulses = Pulses(settings, server_url, "parse", ("parse",))
+    pulses.give(answered=1)
+    # From here on no file can be written there.
+    (settings.data / "run" / "pulses" / f"{socket.gethostname()}.parse.{os.getpid()}.tmp").mkdir()
+    pulses.give(answered=2, patience_seconds=1.0)
+    assert [shown.answered for shown in pulses_here(settings)] == [1]
+    assert [shown.answered for shown in living_here(settings, redis)] == [2]
+
+
+def test_the_watchdog_outlives_what_it_trips_over(
+    redis: Redis, server_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert redis.ping()
+    monkeypatch.setattr("worker.watchdog.LOOK_SECONDS", 0.01)
+    asked: list[str] = []
+
+    class Odd(SilentBells):
+        def depth(self, task: BellTask, lane: Lane) -> int:
+            asked.append(f"{task} {lane}")
+            raise ValueError("an answer that nobody thought of")
+
+    watchdog = Watchdog(settings_for(tmp_path, {"COPYDESK_REDIS_URL": server_url}), Odd())
+    watchdog.start()
+    wait_until(lambda: len(asked) > 1, "another look after one that failed")
+    watchdog.stop()
 
 
 @pytest.fixture

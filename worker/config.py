@@ -210,7 +210,7 @@ class Workers(_Section, frozen=True, kw_only=True):
 class Supervision(_Section, frozen=True, kw_only=True):
     """When `copydesk run` gives up: a process that ended so often in a row, never having run for `crash_loop_seconds`.
 
-    Pauses between restarts do not count, nor does what ends while the server is away.
+    Pauses between restarts do not count, nor what ends while the server is away or the disk full.
 
     A process that shows no sign of life for `stalled_seconds`, or takes no work that waits for it, is replaced.
     """

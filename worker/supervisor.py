@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from worker.config import Settings, Supervision
 from worker.desk import Bells, state_url_of
 from worker.errors import ConfigurationError, CopydeskError, StateError
 from worker.state.process import die_with_parent
-from worker.state.server import DiskFullError, EmbeddedServer
+from worker.state.server import ROOM_BYTES, DiskFullError, EmbeddedServer
 from worker.watchdog import Watchdog
 
 STOP_SECONDS = 7.0
@@ -269,8 +270,8 @@ class Supervisor:
         self._kill_group(child)
         code = child.process.returncode if child.process else None
         child.process = None
-        if not self.watchdog.answering:
-            # Whoever ends while the server is away ends for that: waiting mends it.
+        if not self.watchdog.answering or self._is_disk_full():
+            # Whoever ends then, ends for that: waiting mends it.
             child.streak.exits = 0
         child.streak.note(now - child.started_at)
         if child.streak.is_loop:
@@ -279,6 +280,9 @@ class Supervisor:
         log.warning(
             "child_ended", process=child.name, exit_code=code, starts_again_in_seconds=child.streak.pause_seconds
         )
+
+    def _is_disk_full(self) -> bool:
+        return shutil.disk_usage(self.settings.data).free < ROOM_BYTES
 
     def _spawn(self, child: Child) -> None:
         environment = os.environ | {

@@ -21,7 +21,7 @@ from worker.model import LANES
 from worker.state.connection import connect
 from worker.state.keys import Keys
 from worker.state.pauses import Pauses
-from worker.state.pulses import Pulse, pulses_here
+from worker.state.pulses import Pulse, living_here
 
 LOOK_SECONDS = 1.0
 """How often the processes are looked at."""
@@ -85,6 +85,8 @@ class Watchdog:
         self._watch = Watch(settings.supervision.stalled_seconds, settings.workers.task_seconds)
         self._server_since: float | None = None
         self._verdicts: dict[int, str] = {}
+        self._asked: set[int] = set()
+        self._known: set[int] = set()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True, name="watchdog")
 
@@ -104,22 +106,31 @@ class Watchdog:
 
     def wedged(self, pid: int, started_at: float) -> str | None:
         """Why the process is wedged, or None; `started_at` in monotonic seconds."""
+        self._asked.add(pid)
         verdict = self._verdicts.get(pid)
         if verdict is not None or self._server_since is None:
             return verdict
-        known = any(pulse.pid == pid for pulse in pulses_here(self._settings))
         waited = time.monotonic() - max(started_at, self._server_since)
-        return None if known or waited < START_SECONDS else f"no sign of life since it was started, {waited:.0f} s ago"
+        return (
+            None
+            if pid in self._known or waited < START_SECONDS
+            else f"no sign of life since it was started, {waited:.0f} s ago"
+        )
 
     def _work(self) -> None:
         while not self._stopped.wait(LOOK_SECONDS):
-            self.look()
+            try:
+                self.look()
+            except Exception:
+                # Whatever it is: a watchdog that has ended would be missed by nobody.
+                log.exception("watchdog_failed")
 
     def look(self) -> None:
         """One look at all processes of this host."""
         try:
             self._redis.ping()
             depths = bells_waiting(self._bells, self._pauses)
+            pulses = living_here(self._settings, self._redis, frozenset(self._asked))
         except (RedisError, OSError):
             self._server_since = None
             self._watch.forget()
@@ -127,7 +138,8 @@ class Watchdog:
             return
         now = time.monotonic()
         self._server_since = self._server_since or now
-        self._verdicts = dict(judge_all(self._watch, pulses_here(self._settings), depths, now, self._server_since))
+        self._known = {pulse.pid for pulse in pulses}
+        self._verdicts = dict(judge_all(self._watch, pulses, depths, now, self._server_since))
 
 
 def bells_waiting(bells: Bells, pauses: Pauses) -> dict[StageTask, int]:

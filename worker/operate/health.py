@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 
+from redis import Redis
 from redis.exceptions import RedisError
 
 from worker.config import Settings
@@ -19,11 +20,12 @@ from worker.state.keys import Keys
 from worker.state.pauses import PAUSE_STAGES, Pauses
 from worker.state.preflight import require_safe
 from worker.state.pressure import Pressure
-from worker.state.pulses import Listener, Pulse, pulses_here
+from worker.state.pulses import Listener, Pulse, living_here, pulses_here
 from worker.watchdog import STAGE_TASKS, Watch, bells_waiting, judge_all
 
 ANSWER_SECONDS = 3.0
 """How long a probe waits for the server."""
+NOBODY = "no process of copydesk has given a sign of life on this host"
 SECOND_LOOK_SECONDS = 3.0
 """Between the two looks at a worker that has taken nothing for long: one that is well takes a bell in between."""
 
@@ -33,44 +35,40 @@ def live(settings: Settings, open_bells: Callable[[], Bells]) -> list[str]:
 
     `open_bells` is called only where some process has taken nothing for long: on a busy host the probe costs little.
     """
-    pulses = pulses_here(settings)
+    redis = connect(state_url_of(settings), ANSWER_SECONDS, patient=False)
+    try:
+        redis.ping()
+        return _live(settings, redis, open_bells)
+    except (RedisError, OSError):
+        return [] if pulses_here(settings) else [NOBODY]
+    finally:
+        redis.close()
+
+
+def _live(settings: Settings, redis: Redis, open_bells: Callable[[], Bells]) -> list[str]:
+    pulses = living_here(settings, redis)
     if not pulses:
-        return ["no process of copydesk has given a sign of life on this host"]
+        return [NOBODY]
     stalled, task_seconds = settings.supervision.stalled_seconds, float(settings.workers.task_seconds)
     now = time.monotonic()
     idle = [
         pulse for pulse in pulses if now - pulse.answered_monotonic > stalled + (task_seconds if pulse.busy else 0.0)
     ]
-    try:
-        waiting = _waiting(
-            settings, open_bells if any(set(STAGE_TASKS) & set(pulse.serves) for pulse in idle) else None
-        )
-    except (RedisError, OSError):
-        return []
+    waiting: set[str] = set()
+    if any(set(STAGE_TASKS) & set(pulse.serves) for pulse in idle):
+        depths = bells_waiting(open_bells(), Pauses(redis, Keys(settings.state.namespace)))
+        waiting = {task for task, depth in depths.items() if depth}
     silent = _silent(Watch(stalled, task_seconds), pulses, now)
     late = [pulse for pulse in idle if waiting & set(pulse.serves)]
     if silent or not late:
         return silent
     time.sleep(SECOND_LOOK_SECONDS)
-    answered = {(pulse.name, pulse.pid): pulse.answered for pulse in pulses_here(settings)}
+    answered = {(pulse.name, pulse.pid): pulse.answered for pulse in living_here(settings, redis)}
     return [
         f"{pulse.name}: work waits, and it takes none"
         for pulse in late
         if answered.get((pulse.name, pulse.pid)) == pulse.answered
     ]
-
-
-def _waiting(settings: Settings, open_bells: Callable[[], Bells] | None) -> set[str]:
-    """Stages for which bells wait, where they are asked for; raises OSError or RedisError where a server is away."""
-    redis = connect(state_url_of(settings), ANSWER_SECONDS, patient=False)
-    try:
-        redis.ping()
-        if open_bells is None:
-            return set()
-        depths = bells_waiting(open_bells(), Pauses(redis, Keys(settings.state.namespace)))
-        return {task for task, depth in depths.items() if depth}
-    finally:
-        redis.close()
 
 
 def ready(settings: Settings) -> list[str]:

@@ -10,6 +10,7 @@ import contextlib
 import os
 import socket
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +81,15 @@ class Pulses:
         self._send(data)
 
     def _write(self, data: bytes) -> None:
+        hidden = self._file.with_suffix(f".{os.getpid()}.tmp")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            hidden = self._file.with_suffix(f".{os.getpid()}.tmp")
             hidden.write_bytes(data)
             hidden.replace(self._file)
         except OSError:
-            return
+            # A full disk: whoever looks finds it on the server.
+            with contextlib.suppress(OSError):
+                hidden.unlink(missing_ok=True)
 
     def _send(self, data: bytes) -> None:
         name = f"{self._pulse.host}.{self._pulse.name}"
@@ -132,6 +135,21 @@ def pulses_here(settings: Settings) -> list[Pulse]:
         else:
             path.unlink(missing_ok=True)
     return found
+
+
+def living_here(settings: Settings, redis: Redis, pids: Collection[int] = ()) -> list[Pulse]:
+    """As `pulses_here`, where a full disk takes no files: of the same processes, and of `pids`, what the server has.
+
+    Raises RedisError where the server is away.
+    """
+    found = {(pulse.name, pulse.pid): pulse for pulse in pulses_here(settings)}
+    host = socket.gethostname()
+    for pulse in Listener(redis, settings).everywhere():
+        before = found.get((pulse.name, pulse.pid))
+        ours = pulse.host == host and (before is not None or pulse.pid in pids)
+        if ours and (before is None or before.monotonic < pulse.monotonic):
+            found[pulse.name, pulse.pid] = pulse
+    return list(found.values())
 
 
 def _is_running(pid: int) -> bool:
