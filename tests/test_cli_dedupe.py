@@ -99,6 +99,10 @@ def test_the_report_shows_what_differs(desk: Cli, tmp_path: Path) -> None:
 
 def test_wrong_words_are_refused(desk: Cli, tmp_path: Path) -> None:
     archive = write(tmp_path / "a.jsonl", [row("first", HARBOUR)])
+    nowhere = desk.run("dedupe", str(archive), "--report", str(tmp_path / "none" / "copies.txt"), code=2)
+    assert b"cannot write" in nowhere.stderr
+    assert b"would replace" in desk.run("dedupe", str(archive), "--report", str(archive), code=2).stderr
+    assert archive.stat().st_size, "the archive is still there"
     assert b"strict, balanced or loose" in desk.run("dedupe", str(archive), "--threshold", "odd", code=2).stderr
     assert b"cannot read" in desk.run("dedupe", str(tmp_path / "none.jsonl"), code=2).stderr
     assert b"the memory knows nothing" in desk.run("families", "show", "0" * 32, code=1).stderr
@@ -108,17 +112,22 @@ def test_wrong_words_are_refused(desk: Cli, tmp_path: Path) -> None:
 def test_a_dropped_copy_is_explained_and_can_be_brought_back_and_merged_again(desk: Cli, tmp_path: Path) -> None:
     first = write(tmp_path / "first.jsonl", [{"guid": "g1", "headline": "Harbour gates", "body_text": HARBOUR}])
     copy = f"ELN (Agency) - {REWRITTEN}\n\n(Reporting by Agency)"
-    second = write(tmp_path / "second.jsonl", [{"guid": "c1", "headline": "Basin closed", "body_text": copy}])
+    named = {"guid": "c1", "headline": "Basin \x1b[7mclosed", "url": "https://courier.example/basin"}
+    second = write(tmp_path / "second.jsonl", [named | {"body_text": copy}])
     desk.run("ingest", str(first), "--source", "gazette", "--until-idle")
     desk.run("ingest", str(second), "--source", "courier", "--until-idle")
     (stored,) = desk.lines("records")
     assert [seen["source_id"] for seen in stored["seen_in"]] == ["courier"]
 
-    family = desk.json("families", "show", stored["id"])
+    family = desk.json("families", "show", "https://courier.example/basin")
+    assert [seen["url"] for seen in family["seen_in"]] == ["https://courier.example/basin"]
     assert family["head_id"] == stored["id"]
     dropped = next(member for member in family["members"] if member["state"] == "dropped")
-    assert (dropped["source_id"], dropped["headline"]) == ("courier", "Basin closed")
+    assert dropped["source_id"] == "courier"
 
+    shown = desk.run("explain", dropped["id"][:10]).stdout.decode()
+    assert "corroded" in shown
+    assert "\x1b" not in shown, "a headline commands no terminal"
     life = desk.json("explain", f"{second}#0")
     (receipt,) = life["receipts"]
     assert receipt["verdict"] == "near_duplicate"
@@ -129,7 +138,7 @@ def test_a_dropped_copy_is_explained_and_can_be_brought_back_and_merged_again(de
     alone = desk.json("families", "split", dropped["id"])
     assert alone["head_id"] == dropped["id"]
     desk.run("run", "--until-idle")
-    assert {record["headline"] for record in desk.lines("records")} == {"Harbour gates", "Basin closed"}
+    assert {record["source_id"] for record in desk.lines("records")} == {"gazette", "courier"}
     assert desk.json("reconcile")["balanced"]
 
     again = desk.json("families", "merge", stored["id"], dropped["id"])

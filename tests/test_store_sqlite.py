@@ -385,6 +385,20 @@ def test_near_copies_are_kept_beside_their_head(sink: Sink) -> None:
     assert sink.count() == 1
 
 
+def test_copies_are_found_by_id_and_by_where_they_were_seen(sink: Sink) -> None:
+    place = "https://courier.example/1"
+    kept = near_copy("c1", url=place, received_at=NOON + timedelta(hours=1))
+    exact = SeenIn(source_id="herald", url="https://herald.example/1", at=NOON)
+    told = Sighting(id="head", seen_in=SeenIn(source_id="courier", url=place, at=NOON), copy=kept)
+    sink.write([entry(record("head")), entry(record("other")), entry(told), entry(Sighting(id="head", seen_in=exact))])
+    sink.write([entry(record("head", version=2, event="update"))])
+    assert [sink.find_copies(text, 10) for text in ("c1", "c", place)] == [[kept]] * 3
+    assert [sink.find_copies(text, 10) for text in ("", "1", "head", "https://herald.example/1")] == [[]] * 4
+    for url in (place, "https://herald.example/1"):
+        assert [(head.id, head.version) for head in sink.seen_at(url, 10)] == [("head", 2)]
+    assert sink.seen_at("https://nobody.example/", 10) == []
+
+
 def test_a_copy_that_is_published_is_no_copy_any_more(sink: Sink) -> None:
     told = entry(Sighting(id="head", seen_in=SeenIn(source_id="courier", url=None, at=NOON), copy=near_copy("c1")))
     sink.write([entry(record("head")), told])

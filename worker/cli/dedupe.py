@@ -28,6 +28,7 @@ from worker.cli.common import (
 from worker.config import Settings
 from worker.dedupe.passages import Passage
 from worker.errors import ConfigurationError, Failed
+from worker.logs import visible
 from worker.operate.dedupe_files import BadLine, InputRecord, read_records
 from worker.operate.dedupe_run import Line, Texts, dedupe_records, empty_memory
 from worker.state.memory import Rules, rules_for
@@ -65,7 +66,7 @@ def dedupe(
     bad = 0
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(_opened(docs))
-        writer = stack.enter_context(report.open("w", encoding="utf-8")) if report else None
+        writer = stack.enter_context(_created(report, docs)) if report else None
         show = _Shown(stack.enter_context(Texts()) if writer or not as_json else None, writer)
         memory = stack.enter_context(empty_memory(settings))
         tick = stack.enter_context(_progress(quiet=as_json))
@@ -100,7 +101,8 @@ class _Shown:
         if line.matched_id and (self._writer or len(self._rows) < SHOWN_COPIES):
             matched, passages = self._texts.compare(record, line)
             if len(self._rows) < SHOWN_COPIES:
-                self._rows.append({**line.row(), "headline": record.headline, "matched": matched})
+                shares = {"similarity": "" if line.similarity is None else f"{line.similarity:.3f}"}
+                self._rows.append({**line.row(), **shares, "headline": record.headline, "matched": matched})
             if self._writer:
                 self._writer.write(_described(record, line, matched, passages))
         self._texts.keep(record)
@@ -140,6 +142,15 @@ def _opened(docs: Path) -> Iterator[BufferedReader]:
         yield stream
 
 
+def _created(report: Path, docs: Path) -> IO[str]:
+    try:
+        if report.exists() and docs != STANDARD_INPUT and report.samefile(docs):
+            raise ConfigurationError(f"the report would replace the archive {docs}; name another file")
+        return report.open("w", encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {report}: {error.strerror}") from error
+
+
 def _read(stream: BufferedReader) -> Iterator[InputRecord | BadLine]:
     """Records up to where the stream breaks: what was read counts."""
     number = 0
@@ -173,4 +184,4 @@ def _described(record: InputRecord, line: Line, matched: str, passages: list[Pas
     for passage in passages:
         texts = [passage.copy] if passage.kind == "common" else [passage.head, passage.copy]
         lines.append(f"  {marks[passage.kind]} " + "  |  ".join(shortened(text) for text in texts if text))
-    return "\n".join(lines) + "\n\n"
+    return "\n".join(map(visible, lines)) + "\n\n"

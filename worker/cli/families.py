@@ -19,6 +19,7 @@ from worker.cli.common import (
     print_rows,
 )
 from worker.desk import Desk
+from worker.logs import visible
 from worker.operate import families
 from worker.store.sink import Sink
 
@@ -44,7 +45,7 @@ COLUMNS = {
 
 @app.command()
 def show(record: IdArgument, data: DataOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show the family of a record: its head, and every copy, published or dropped.
+    """Show the family of a record: its head, every near copy, published or dropped, and where copies were seen.
 
     Example: [bold]copydesk families show https://gazette.example/bridge[/bold]
     """
@@ -94,4 +95,12 @@ def _run(act: Callable[[Desk, Sink], dict[str, Any] | None], named: str, data: A
         print_json(family)
         return
     console.print(f"family {family['family_id']}, head {family['head_id'] or '(none is published)'}", markup=False)
-    print_rows(family["members"], COLUMNS, as_json=False)
+    print_rows(({**row, "similarity": _share(row["similarity"])} for row in family["members"]), COLUMNS, as_json=False)
+    for seen in family["seen_in"]:
+        place = f"seen in {seen['source_id']}: {seen['url'] or seen['origin']} at {seen['at']}"
+        console.print(visible(place), markup=False, highlight=False, soft_wrap=True)
+
+
+def _share(similarity: float | None) -> str | None:
+    """Three decimals: what is dropped and what is not may lie between .79 and .81."""
+    return None if similarity is None else f"{similarity:.3f}"

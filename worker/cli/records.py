@@ -21,6 +21,7 @@ from worker.cli.common import (
     shortened,
     stop_on,
 )
+from worker.logs import visible
 from worker.model import Record
 from worker.operate import explain as explaining
 from worker.store.read import follow, newest
@@ -111,8 +112,10 @@ def _row(record: Record) -> dict[str, Any]:
 def _print_life(answer: dict[str, Any]) -> None:
     for record in answer["records"]:
         _print_record(record)
+    for copy in answer["copies"]:
+        _print_record(copy, f"kept as a copy of {copy['matched_id']}")
     for receipt in answer["receipts"]:
-        _say("  ".join(receipt[part] for part in ("at", "verdict", "reference", "detail")))
+        _say("  ".join(receipt[part] for part in ("at", "verdict", "reference", "detail", "place")))
         _print_evidence(receipt)
     for letter in answer["letters"]:
         what = f"{letter['at']}  {letter['verdict']} in {letter['stage']}: {letter['code']}: {letter['detail']}"
@@ -124,8 +127,8 @@ def _print_evidence(receipt: dict[str, Any]) -> None:
         return
     similarity = "" if receipt["similarity"] is None else f" {receipt['similarity']:.3f}"
     _say(f"  {receipt['relation']}{similarity} of {receipt['matched_id']}  {receipt['matched_headline'] or ''}")
-    if receipt["evidence"]:
-        _say(f"  because {receipt['evidence']}")
+    if receipt["evidence"] or receipt["relation"] == "exact":
+        _say(f"  because {receipt['evidence'] or 'the text is the same'}")
     for passage in receipt["passages"]:
         if passage["kind"] == "common":
             _say(f"    = {shortened(passage['copy'])}", style="dim")
@@ -135,8 +138,8 @@ def _print_evidence(receipt: dict[str, Any]) -> None:
                 _say(f"    {mark} {shortened(passage[side])}")
 
 
-def _print_record(record: dict[str, Any]) -> None:
-    console.rule(f"{record['id']} version {record['version']}", align="left")
+def _print_record(record: dict[str, Any], state: str = "") -> None:
+    console.rule(f"{record['id']} {state or 'version {}'.format(record['version'])}", align="left")
     _say(record["headline"] or "(no headline)", style="bold")
     _say(f"from {record['raw_ref']} ({record['media_type']}), received {record['received_at']}")
     for part in ("encoding", "extraction"):
@@ -151,4 +154,4 @@ def _print_record(record: dict[str, Any]) -> None:
 
 
 def _say(text: str, style: str | None = None) -> None:
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    console.print(visible(text), style=style, markup=False, highlight=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,9 +58,12 @@ def read_records(stream: BufferedReader) -> Iterator[InputRecord | BadLine]:
         number = 0
         while line := lines.readline(LINE_BYTES):
             number += 1
-            if line.strip():
+            if len(line) == LINE_BYTES and not line.endswith(b"\n"):
+                yield BadLine(number, f"longer than {LINE_BYTES:,} bytes")
+                _skip_line(lines)
+            elif line.strip():
                 yield _record(number, line)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise Failed("unreadable", str(error)) from error
 
 
@@ -83,6 +87,11 @@ def article_of(record: InputRecord, received_at: datetime) -> Article:
 def document_of(record: InputRecord, received_at: datetime) -> Document:
     """The document a line stands for: where it came from and when."""
     return Document(source_id=record.source_id or "unknown", origin=record.id, received_at=received_at)
+
+
+def _skip_line(lines: BufferedReader | gzip.GzipFile) -> None:
+    while (rest := lines.readline(LINE_BYTES)) and not rest.endswith(b"\n"):
+        pass
 
 
 def _record(number: int, line: bytes) -> InputRecord | BadLine:

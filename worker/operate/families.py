@@ -10,7 +10,7 @@ from worker.desk import Desk
 from worker.errors import ConfigurationError
 from worker.model import Record
 from worker.state.families import Families, Family, Member
-from worker.store.read import COPIES_LIMIT, kept_copy, latest, lookup
+from worker.store.read import COPIES_LIMIT, FIND_LIMIT, kept_copy, latest, lookup
 from worker.store.sink import Sink
 
 FULL_ID = 32
@@ -18,13 +18,14 @@ FULL_ID = 32
 
 
 def resolve(sink: Sink, text: str) -> str:
-    """The record id that an id, the beginning of one, or a URL names; raises ConfigurationError where not exactly one.
+    """The id of a record or kept copy that an id, the beginning of one, or a URL (also one of a copy) names.
 
-    The id of a kept copy must be given in full.
+    Raises ConfigurationError where it names none or several.
     """
     if len(text) == FULL_ID:
         return text
-    ids = sorted({record.id for record in lookup(sink, text)})
+    named = lookup(sink, text) + sink.find_copies(text, FIND_LIMIT) or sink.seen_at(text, FIND_LIMIT)
+    ids = sorted({record.id for record in named})
     if len(ids) == 1:
         return ids[0]
     if not ids:
@@ -33,7 +34,10 @@ def resolve(sink: Sink, text: str) -> str:
 
 
 def show(desk: Desk, sink: Sink, record_id: str) -> dict[str, Any] | None:
-    """A family as JSON-ready values, members with source and headline; None where the memory knows nothing of it."""
+    """A family as JSON-ready values; None where the memory knows nothing of it.
+
+    `members` have source and headline, `seen_in` are the places where copies of them were seen, exact ones too.
+    """
     family = Families(desk.redis, desk.settings).show(record_id)
     return None if family is None else _row(sink, family)
 
@@ -67,15 +71,16 @@ def _standing_alone(copy: Record) -> Record:
 
 
 def _row(sink: Sink, family: Family) -> dict[str, Any]:
-    members = [_member_row(sink, member) for member in family.members]
+    records = [latest(sink, member.record_id) for member in family.members]
+    members = [_member_row(*pair) for pair in zip(family.members, records, strict=True)]
     known = {member["id"] for member in members}
     kept = [copy for member in family.members for copy in sink.copies(member.record_id, COPIES_LIMIT)]
     members += [_copy_row(copy) for copy in kept if copy.id not in known]
-    return {"family_id": family.family_id, "head_id": family.head_id, "members": members}
+    seen = [msgspec.to_builtins(place) for record in records if record for place in record.seen_in]
+    return {"family_id": family.family_id, "head_id": family.head_id, "members": members, "seen_in": seen}
 
 
-def _member_row(sink: Sink, member: Member) -> dict[str, Any]:
-    record = latest(sink, member.record_id)
+def _member_row(member: Member, record: Record | None) -> dict[str, Any]:
     return {
         "id": member.record_id,
         "is_head": member.is_head,

@@ -64,10 +64,22 @@ def find(connection: Connection, text: str, limit: int) -> list[Record]:
         records.c.id.between(text, text + _LAST_CHARACTER), records.c.url == text, records.c.canonical_url == text
     )
     named = select(records.c.id).where(names_it).distinct().order_by(records.c.id).limit(limit)
-    newer = records.alias()
-    superseded = select(newer.c.id).where(newer.c.id == records.c.id, newer.c.version > records.c.version).exists()
-    query = select(records).where(records.c.id.in_(named), ~superseded).order_by(records.c.id)
-    return [stored.record for stored in _records(connection, query)]
+    return _highest(connection, named)
+
+
+def seen_at(connection: Connection, url: str, limit: int) -> list[Record]:
+    """The highest version of each record a copy of which was seen at a URL."""
+    seen = select(seen_in.c.id).where(seen_in.c.place == url).distinct().order_by(seen_in.c.id).limit(limit)
+    return _highest(connection, seen)
+
+
+def find_copies(connection: Connection, text: str, limit: int) -> list[Record]:
+    """Kept near copies that `text` names: id, beginning of an id, or URL."""
+    if not text:
+        return []
+    names_it = or_(copies.c.id.between(text, text + _LAST_CHARACTER), copies.c.url == text)
+    rows = connection.execute(select(copies.c.record).where(names_it).order_by(copies.c.id).limit(limit)).scalars()
+    return [decode_record(row) for row in rows]
 
 
 def kept_copies(connection: Connection, record_id: str, limit: int) -> list[Record]:
@@ -83,6 +95,13 @@ def chunks(values: Iterable[tuple[str, int]]) -> Iterator[list[tuple[str, int]]]
     iterator = iter(values)
     while chunk := list(islice(iterator, KEYS_PER_QUERY)):
         yield chunk
+
+
+def _highest(connection: Connection, ids: Select[Any]) -> list[Record]:
+    newer = records.alias()
+    superseded = select(newer.c.id).where(newer.c.id == records.c.id, newer.c.version > records.c.version).exists()
+    query = select(records).where(records.c.id.in_(ids), ~superseded).order_by(records.c.id)
+    return [stored.record for stored in _records(connection, query)]
 
 
 def _records(connection: Connection, query: Select[Any]) -> list[StoredRecord]:

@@ -94,6 +94,14 @@ class Sink(Protocol):
         """
         ...
 
+    def find_copies(self, text: str, limit: int) -> list[Record]:
+        """Kept near copies that `text` fits as an id, the beginning of an id, or a URL, in the order of their ids."""
+        ...
+
+    def seen_at(self, url: str, limit: int) -> list[Record]:
+        """The highest version of each record a copy of which was seen at `url`, published or not."""
+        ...
+
     def close(self) -> None:
         """Give back connections and files; the sink cannot be used afterwards."""
         ...

@@ -128,6 +128,14 @@ class SqliteSink:
         """Near copies kept beside a record, earliest first; or the one copy of that id."""
         return self._read(lambda connection: queries.kept_copies(connection, record_id, limit))
 
+    def find_copies(self, text: str, limit: int) -> list[Record]:
+        """Kept near copies named by an id, the beginning of one, or a URL."""
+        return self._read(lambda connection: queries.find_copies(connection, text, limit))
+
+    def seen_at(self, url: str, limit: int) -> list[Record]:
+        """Records a copy of which was seen at a URL."""
+        return self._read(lambda connection: queries.seen_at(connection, url, limit))
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()

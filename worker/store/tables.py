@@ -116,6 +116,7 @@ seen_in = Table(
     Column("url", Text),
     Column("origin", Text),
     Column("at", Text, nullable=False),
+    Index("seen_in_by_place", "place"),
 )
 
 copies = Table(
