@@ -180,6 +180,14 @@ def test_one_corrected_number_by_the_same_source_is_a_revision_not_a_copy() -> N
     assert again.kind == "copy"
 
 
+def test_a_correction_is_not_dropped_for_anothers_summary_of_the_uncorrected_text() -> None:
+    first, summary = article(STORY, source="post"), article(" ".join(STORY.split()[:60]), source="feed", hours=1)
+    for change in (("48,000", "84,000"), ("3.5 million", "5.3 million")):
+        judgement = judged(article(STORY.replace(*change), source="post", hours=2), first, summary)
+        assert judgement is not None
+        assert (judgement.kind, judgement.candidate) == ("revision", 0)
+
+
 def test_the_full_text_after_its_summary_is_a_revision_within_a_source() -> None:
     summary = article(" ".join(STORY.split()[:45]) + " [...]", source="post")
     full = judged(article(STORY, source="post", hours=1), summary)

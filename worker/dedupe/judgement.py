@@ -104,13 +104,13 @@ def _compared(
     revisions = related & (features[:, _COLUMN["resemblance"]] >= thresholds.revision)
     exchanged = features[:, _COLUMN["numbers_changed"]] >= 1
     exchanged |= features[:, _COLUMN["names_changed"]] >= EXCHANGED_NAMES
+    longer = copies & (mine["gram_count"] > FULLER_RATIO * theirs["gram_count"])
     # A correction is nearly the same text, and just the number that differs is the news. Then no other
-    # copy of the uncorrected text may swallow it either.
-    corrected = np.isin(articles, articles[revisions & exchanged]) & exchanged
+    # copy of the uncorrected text may swallow it either, nor a summary that ends before that number.
+    corrected = np.isin(articles, articles[revisions & exchanged]) & (exchanged | longer)
     # Who says that a text was corrected has news about it, whoever printed it uncorrected.
     said = copies & corrects(mine, theirs)
     # Nor is the article lost for a summary, its own or another's, that came first.
-    longer = copies & (mine["gram_count"] > FULLER_RATIO * theirs["gram_count"])
     fuller = np.isin(articles, articles[related & longer]) & longer
     kept = corrected | said | fuller
     return _Pairs(articles, candidates, features, scores, copies & ~kept, revisions | (related & longer) | said)
