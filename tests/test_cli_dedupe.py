@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from tests.cli_support import Cli
+from worker.config import load_settings
+from worker.operate.dedupe_run import rules_by_source
 
 HARBOUR = """\
 The harbour authority will close the northern basin for eleven weeks from Monday while divers replace the corroded
@@ -69,6 +71,21 @@ def test_an_archive_gets_a_line_for_each_record_in_its_own_ids(desk: Cli, tmp_pa
     assert (lines["second"]["verdict"], lines["second"]["matched_id"]) == ("near_duplicate", "first")
     assert (lines["same"]["verdict"], lines["same"]["relation"]) == ("duplicate", "exact")
     assert {lines[name]["family_id"] for name in ("first", "second", "same")} == {"first"}
+
+
+def test_a_source_keeps_its_own_rules_unless_told_otherwise(desk: Cli) -> None:
+    rules = '[[source]]\nid = "mirror"\nkind = "push"\ndedupe_policy = "tag"\ndedupe_threshold = "strict"\n'
+    (desk.config / "sources.toml").write_text(rules)
+    settings = load_settings(desk.config, desk.data, environ={})
+
+    def found(source_id: str | None, *words: str | None) -> tuple[str, str]:
+        rules = rules_by_source(settings, *words)(source_id)
+        return rules.policy, rules.threshold
+
+    assert found("mirror", None, None) == ("tag", "strict")
+    assert found("mirror", None, "loose") == ("tag", "loose")
+    assert found("mirror", "link", None) == ("link", "strict")
+    assert found("other", None, "loose") == found(None, None, "loose") == ("drop", "loose")
 
 
 def test_bad_lines_are_named_and_cost_only_themselves(desk: Cli) -> None:

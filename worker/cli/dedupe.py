@@ -10,7 +10,6 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO, Annotated, Any, cast
 
-import msgspec
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
@@ -25,13 +24,12 @@ from worker.cli.common import (
     print_rows,
     shortened,
 )
-from worker.config import Settings
 from worker.dedupe.passages import Passage
 from worker.errors import ConfigurationError, Failed
 from worker.logs import visible
 from worker.operate.dedupe_files import BadLine, InputRecord, read_records
-from worker.operate.dedupe_run import Line, Texts, dedupe_records, empty_memory
-from worker.state.memory import Rules, rules_for
+from worker.operate.dedupe_run import Line, Texts, dedupe_records, empty_memory, rules_by_source
+from worker.state.memory import Rules
 
 SHOWN_COPIES = 20
 """Dropped records shown without --report."""
@@ -56,12 +54,14 @@ def dedupe(
 ) -> None:
     """Recognise copies in an archive, in the order given, without a running system. Nothing is stored.
 
-    Each line needs an id, and a headline, body_text, url, published_at or source_id as far as known.
+    Each line needs an id, and a headline, body_text, url, published_at or source_id as far as known. What sources.toml
+    says of a source's policy and threshold holds, unless an option says otherwise.
 
     Examples: [bold]copydesk dedupe archive.jsonl.gz --json > verdicts.jsonl[/bold],
     [bold]copydesk dedupe archive.jsonl --threshold strict --report copies.txt[/bold]
     """
-    settings = _with(load(config, data), policy=policy, threshold=threshold)
+    settings = load(config, data)
+    rules_of = rules_by_source(settings, policy, threshold)
     counts: Counter[str] = Counter()
     bad = 0
     with contextlib.ExitStack() as stack:
@@ -70,7 +70,7 @@ def dedupe(
         show = _Shown(stack.enter_context(Texts()) if writer or not as_json else None, writer)
         memory = stack.enter_context(empty_memory(settings))
         tick = stack.enter_context(_progress(quiet=as_json))
-        for row in dedupe_records(_read(stream), memory, rules_for(settings, None)):
+        for row in dedupe_records(_read(stream), memory, rules_of):
             if isinstance(row, BadLine):
                 bad += 1
                 typer.echo(f"copydesk: {docs}: line {row.number}: {row.reason}", err=True)
@@ -82,7 +82,7 @@ def dedupe(
             if as_json:
                 print_json(line.row())
     if not as_json:
-        show.print(counts, rules_for(settings, None), report)
+        show.print(counts, rules_of(None), report)
     if bad:
         raise typer.Exit(1)
 
@@ -115,18 +115,6 @@ class _Shown:
             print_rows(self._rows, COLUMNS, as_json=False, title=f"the first {len(self._rows)} with a match")
         if report:
             console.print(f"all of them, with what differs: {report}", markup=False, soft_wrap=True)
-
-
-def _with(settings: Settings, **chosen: str | None) -> Settings:
-    """Settings with the options of the command line; raises ConfigurationError for words that are none."""
-    given = {name: value for name, value in chosen.items() if value is not None}
-    try:
-        changed = msgspec.convert(msgspec.to_builtins(settings.dedupe) | given, type(settings.dedupe))
-    except msgspec.ValidationError as error:
-        raise ConfigurationError(
-            f"--policy takes drop, tag or link; --threshold strict, balanced or loose: {error}"
-        ) from error
-    return msgspec.structs.replace(settings, dedupe=changed)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby, islice
@@ -18,9 +18,10 @@ import msgspec
 from worker.config import Settings
 from worker.dedupe.passages import Passage, compare_texts
 from worker.dedupe.records import Candidate, make_candidate
+from worker.errors import ConfigurationError
 from worker.operate.dedupe_files import BadLine, InputRecord, article_of, document_of
 from worker.state.connection import connect
-from worker.state.memory import Memory, Outcome, Rules
+from worker.state.memory import Memory, Outcome, Rules, rules_for
 from worker.state.server import EmbeddedServer, embedded_url
 
 RUN_RECORDS = 100
@@ -50,6 +51,25 @@ class Line:
         return {name: getattr(self, name) for name in names}
 
 
+def rules_by_source(settings: Settings, policy: str | None, threshold: str | None) -> Callable[[str | None], Rules]:
+    """The rules of a source id (None: of records without a source).
+
+    Those that sources.toml gives a source, else the deployment's; `policy` and `threshold` replace both where they are
+    given. Raises ConfigurationError for words that are none.
+    """
+    chosen = {name: value for name, value in (("policy", policy), ("threshold", threshold)) if value is not None}
+    try:
+        changed = msgspec.convert(msgspec.to_builtins(settings.dedupe) | chosen, type(settings.dedupe))
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(
+            f"--policy takes drop, tag or link; --threshold strict, balanced or loose: {error}"
+        ) from error
+    settings = msgspec.structs.replace(settings, dedupe=changed)
+    replaced = {f"dedupe_{name}": value for name, value in chosen.items()}
+    sources = {source.id: msgspec.structs.replace(source, **replaced) for source in settings.sources}
+    return lambda source_id: rules_for(settings, sources.get(source_id or ""))
+
+
 @contextlib.contextmanager
 def empty_memory(settings: Settings) -> Iterator[Memory]:
     """The memory of an embedded server in a temporary directory, gone with the block."""
@@ -64,9 +84,12 @@ def empty_memory(settings: Settings) -> Iterator[Memory]:
 
 
 def dedupe_records(
-    records: Iterable[InputRecord | BadLine], memory: Memory, rules: Rules
+    records: Iterable[InputRecord | BadLine], memory: Memory, rules_of: Callable[[str | None], Rules]
 ) -> Iterator[tuple[InputRecord, Line] | BadLine]:
-    """Each record with its line, in the order of the input, which is taken for the order of arrival."""
+    """Each record with its line, in the order of the input, which is taken for the order of arrival.
+
+    `rules_of` gives the rules of a source id (None where a record names no source).
+    """
     names: dict[str, str] = {}
     now = datetime.now(UTC)
     rows = iter(records)
@@ -74,12 +97,12 @@ def dedupe_records(
         sound = [row for row in chunk if isinstance(row, InputRecord)]
         yield from (row for row in chunk if isinstance(row, BadLine))
         # Furniture is a source's own, so a call of the index is about one source.
-        for _, group in groupby(sound, key=lambda row: row.source_id):
+        for source_id, group in groupby(sound, key=lambda row: row.source_id):
             run = list(group)
             candidates = [_candidate(record, now) for record in run]
             for record, candidate in zip(run, candidates, strict=True):
                 names.setdefault(candidate.fingerprint.record_id.hex(), record.id)
-            for record, outcome in zip(run, memory.settle(candidates, rules), strict=True):
+            for record, outcome in zip(run, memory.settle(candidates, rules_of(source_id)), strict=True):
                 yield record, _line(record, outcome, names)
 
 
