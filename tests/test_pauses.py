@@ -155,6 +155,14 @@ def test_what_dies_among_many_is_no_alarm(office: Office) -> None:
     assert office.desk.pauses.all() == []
 
 
+def test_what_passed_several_stages_counts_once_beside_what_died(office: Office) -> None:
+    office.bells.ring("parse", "news", articles(office.desk, *range(4)))
+    office.drain()
+    pipeline.parse(office.desk, broken(office, 5))
+    (pause,) = office.desk.pauses.all()
+    assert "5 of 9 documents would have died" in pause.reason
+
+
 def test_a_source_with_much_in_flight_queues_behind_all_others(office: Office, tmp_path: Path) -> None:
     drop = tmp_path / "drop"
     drop.mkdir()

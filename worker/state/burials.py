@@ -1,7 +1,7 @@
 """A limit on burials: one bad deployment must not bury everything.
 
-Counted are the documents that died within the last minute or two, beside all that got a verdict or were parsed in
-that time. Two workers that ask at once may both be let pass: the limit holds to within a batch for each worker.
+Counted are the documents that died within the last minute or two, beside all that the stage dealt with well in that
+time. Two workers that ask at once may both be let pass: the limit holds to within a batch for each worker.
 """
 
 from __future__ import annotations
@@ -16,7 +16,12 @@ from worker.state.pauses import Pauses, PauseStage
 
 RATE_SECONDS = 10_800
 """How long the counters of a minute live (as in common.lua)."""
-_SETTLED = ("stored", "updated", "duplicate", "rejected", "parsed")
+_FARED_WELL: dict[PauseStage, tuple[str, ...]] = {
+    "parse": ("parsed", "rejected"),
+    "dedupe": ("stored", "updated", "duplicate"),
+    "store": ("stored", "updated"),
+}
+"""Counters of what a stage has not let die: each document once, though it passes several stages."""
 
 
 class Burials:
@@ -32,7 +37,7 @@ class Burials:
         """Why `dead` more documents must not be buried beside `sound` others (the stage is paused), or None."""
         if not dead:
             return None
-        died, settled = self._lately("refused" if stage == "store" else "dead")
+        died, settled = self._lately("refused" if stage == "store" else "dead", _FARED_WELL[stage])
         died, all_of_them = died + dead, died + dead + settled + sound
         limit = max(float(self._limits.documents), self._limits.share * all_of_them)
         if died <= limit:
@@ -51,11 +56,11 @@ class Burials:
             pipe.expire(self._keys.minute(), RATE_SECONDS)
             pipe.execute()
 
-    def _lately(self, counter: str) -> tuple[int, int]:
+    def _lately(self, died: str, fared_well: tuple[str, ...]) -> tuple[int, int]:
         """Documents that died, and that fared better, in this minute and the one before."""
         with self._redis.pipeline(transaction=False) as pipe:
             for minutes_ago in (0, 1):
-                pipe.hmget(self._keys.minute(minutes_ago), counter, *_SETTLED)
+                pipe.hmget(self._keys.minute(minutes_ago), died, *fared_well)
             rows: Any = pipe.execute()
         sums = [sum(int(value or 0) for value in column) for column in zip(*rows, strict=True)]
         return sums[0], sum(sums[1:])
