@@ -149,6 +149,8 @@ def test_a_letter_of_a_later_version_hides_no_other_and_stays(office: Office) ->
     key = office.desk.keys.letter(first.id)
     office.desk.redis.set(key, b"\x7f later")
     assert [letter.id for letter in office.desk.letters.find()] == [letter.id for letter in rest]
+    office.desk.redis.zadd(office.desk.keys.name("letters", "rejected"), {first.id: 0})
+    assert office.desk.letters.expired() == [], "nor does it stop the sweep that would purge it"
     assert office.desk.redis.exists(key)
 
 

@@ -6,7 +6,7 @@ letter back into the ledger as a batch of one document, on the account of the da
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -179,17 +179,21 @@ class Letters:
         seconds, _ = self._redis.time()
         horizon = int(seconds) - self._settings.memory.rejected_days * 86_400
         ids: Any = self._redis.zrangebyscore(self._index("rejected"), "-inf", horizon, start=0, num=limit)
-        return [letter for letter in (self.get(raw.decode()) for raw in ids) if letter]
+        return list(self._read(ids))
 
     def _index(self, verdict: str) -> str:
         return self._keys.name("letters", verdict)
 
     def _newest(self, verdict: str, wanted: Filter) -> Iterator[DeadLetter]:
         for ids in self._pages(verdict, wanted):
-            for first in range(0, len(ids), PAGE_LETTERS):
-                page = ids[first : first + PAGE_LETTERS]
-                blobs: Any = self._redis.mget([self._keys.letter(raw.decode()) for raw in page])
-                yield from (letter for blob in blobs if blob and (letter := _readable(blob)) is not None)
+            yield from self._read(ids)
+
+    def _read(self, ids: Sequence[bytes]) -> Iterator[DeadLetter]:
+        """The letters of these ids, without those that are gone or of a later version."""
+        for first in range(0, len(ids), PAGE_LETTERS):
+            page = ids[first : first + PAGE_LETTERS]
+            blobs: Any = self._redis.mget([self._keys.letter(raw.decode()) for raw in page])
+            yield from (letter for blob in blobs if blob and (letter := _readable(blob)) is not None)
 
     def _pages(self, verdict: str, wanted: Filter) -> Iterator[list[bytes]]:
         """Ids, newest first. Pages go on from a time, not a position, which a replay or purge meanwhile would shift."""
