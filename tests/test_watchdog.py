@@ -96,6 +96,19 @@ def test_a_full_disk_makes_nobody_look_dead(redis: Redis, server_url: str, tmp_p
     assert [shown.answered for shown in living_here(settings, redis)] == [2]
 
 
+def test_what_gone_hosts_left_is_cleared_away_and_no_other(server_url: str, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    Pulses(settings, server_url, "parse", ("parse",)).give()
+    (mine,) = (settings.data / "run" / "pulses").iterdir()
+    gone, neighbour = mine.with_name("gone.parse.json"), mine.with_name("neighbour.parse.json")
+    for path in (gone, neighbour):
+        path.write_bytes(mine.read_bytes())
+    os.utime(gone, (0, 0))
+    Pulses(settings, server_url, "store", ("store",)).give()
+    names = {path.name for path in mine.parent.iterdir()}
+    assert names == {mine.name, neighbour.name, mine.name.replace("parse", "store")}
+
+
 def test_the_watchdog_outlives_what_it_trips_over(
     redis: Redis, server_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,8 @@ EVERY_SECONDS = 2.0
 """How often a process gives a sign of life."""
 TTL_SECONDS = 15
 """How long others see a sign of life on the server."""
+FORGET_SECONDS = 86_400.0
+"""A sign of life this old is of a host that is gone."""
 ANSWER_SECONDS = 1.0
 """Longest wait for the server: a sign of life must not hold up the work."""
 
@@ -60,6 +62,7 @@ class Pulses:
         self._file = _directory(settings) / f"{self._pulse.host}.{name}.json"
         self._keys = Keys(settings.state.namespace)
         self._redis = connect(url, ANSWER_SECONDS, patient=False)
+        _forget_old_files(_directory(settings))
 
     def give(self, answered: int = 0, busy: int = 0, detail: str = "", patience_seconds: float = 0.0) -> None:
         """Write a sign of life if one is due. Neither a full disk nor a server that is away stops the caller."""
@@ -150,6 +153,15 @@ def living_here(settings: Settings, redis: Redis, pids: Collection[int] = ()) ->
         if ours and (before is None or before.monotonic < pulse.monotonic):
             found[pulse.name, pulse.pid] = pulse
     return list(found.values())
+
+
+def _forget_old_files(directory: Path) -> None:
+    """Remove what hosts left that will not come back: every new container has another name."""
+    horizon = time.time() - FORGET_SECONDS
+    with contextlib.suppress(OSError):
+        for path in directory.iterdir():
+            if path.stat().st_mtime < horizon:
+                path.unlink(missing_ok=True)
 
 
 def _is_running(pid: int) -> bool:
