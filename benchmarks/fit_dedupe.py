@@ -18,8 +18,13 @@ same text.
 Headlines are hidden in a third of the training pairs, for many sources have none.
 
 The model: gradient-boosted trees of three levels, monotone in the features that can only speak for or against a copy
-(scikit-learn, HistGradientBoostingClassifier), written as plain numbers. Cross-validation: five folds; pairs that
-hang together by shared text are in one fold, so that no text is judged by a model that saw a relative of it.
+(scikit-learn, HistGradientBoostingClassifier), written as plain numbers. `BAGS` such models, each of which sees half of
+the features at each question and another third of the headlines, are averaged: one alone depends on chance so much that
+its natural F1 varies by .01 from run to run.
+
+Cross-validation: five folds; pairs that hang together by shared text are in one fold, so that no text is judged by a
+model that saw a relative of it. It is done `--seeds` times with other folds; each figure is the mean, after "+-" the
+standard deviation over these.
 """
 
 from __future__ import annotations
@@ -44,6 +49,9 @@ from worker.dedupe.trimming import trim
 
 MODEL = Path(__file__).parent.parent / "worker" / "dedupe" / "model.json"
 TREES, LEARNING_RATE, SMALLEST_LEAF, RIDGE = 100, 0.1, 20, 1.0
+BAGS, FEATURES_SEEN = 4, 0.5
+NEVER = 1e9
+"""Above every known feature: asked where nothing is, or only whether the feature is known."""
 FOLDS = 5
 NATURAL_WEIGHT, UPDATE_WEIGHT = 3.0, 0.6
 HIDDEN_HEADLINES = 0.5
@@ -180,12 +188,28 @@ def weak_label(one: Facts, other: Facts) -> str:
     return "N" if numbers >= 3 and numbers >= 0.3 * len(short.numbers) else "U"
 
 
-def fit(parts: list[tuple[Pairs, np.ndarray]], seed: int = 0) -> HistGradientBoostingClassifier:
+@dataclass
+class Bagged:
+    """Models whose logits are averaged."""
+
+    models: list[HistGradientBoostingClassifier]
+
+    def score(self, rows: np.ndarray) -> np.ndarray:
+        """Probabilities, 0 to 1."""
+        logits = np.mean([model.decision_function(rows) for model in self.models], axis=0)
+        return 1.0 / (1.0 + np.exp(-logits))
+
+
+def fit(parts: list[tuple[Pairs, np.ndarray]]) -> Bagged:
     """Parts: labelled pairs, and which of them to learn from."""
     use = [(pairs, chosen & np.array([label is not None for label in pairs.labels])) for pairs, chosen in parts]
     rows = np.concatenate([pairs.rows[chosen] for pairs, chosen in use])
     labels = np.concatenate([np.array(pairs.labels, dtype=object)[chosen] for pairs, chosen in use]).astype(bool)
     weights = np.concatenate([pairs.weights[chosen] for pairs, chosen in use])
+    return Bagged([_fit_one(rows, labels, weights, seed) for seed in range(BAGS)])
+
+
+def _fit_one(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, seed: int) -> HistGradientBoostingClassifier:
     hidden = np.random.default_rng(seed).random(len(rows)) < HIDDEN_HEADLINES
     untitled = rows[hidden].copy()
     untitled[:, TITLE] = np.nan
@@ -196,6 +220,7 @@ def fit(parts: list[tuple[Pairs, np.ndarray]], seed: int = 0) -> HistGradientBoo
         min_samples_leaf=SMALLEST_LEAF,
         l2_regularization=RIDGE,
         early_stopping=False,
+        max_features=FEATURES_SEEN,
         monotonic_cst=[monotone(name) for name in FEATURES],
         random_state=seed,
     )
@@ -206,16 +231,18 @@ def fit(parts: list[tuple[Pairs, np.ndarray]], seed: int = 0) -> HistGradientBoo
     )
 
 
-def cross_validate(made: Pairs, found: Pairs, weak: Pairs, *, use_natural: bool) -> tuple[np.ndarray, np.ndarray]:
+def cross_validate(
+    made: Pairs, found: Pairs, weak: Pairs, *, use_natural: bool, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Scores of the constructed and natural pairs, each by a model that did not see its group."""
     scores = [np.zeros(len(made.pairs)), np.zeros(len(found.pairs))]
-    chance = np.random.default_rng(1)
+    chance = np.random.default_rng(seed)
     folds = [chance.integers(0, FOLDS, len(pairs.documents))[pairs.groups] for pairs in (made, found)]
     for fold in range(FOLDS):
         parts = [(made, folds[0] != fold), (weak, np.ones(len(weak.pairs), dtype=bool))]
         model = fit([*parts, (found, folds[1] != fold)] if use_natural else parts)
         for score, pairs, number in zip(scores, (made, found), folds, strict=True):
-            score[number == fold] = model.predict_proba(pairs.rows[number == fold])[:, 1]
+            score[number == fold] = model.score(pairs.rows[number == fold])
     return scores[0], scores[1]
 
 
@@ -228,36 +255,51 @@ def verdicts(pairs: Pairs, scores: np.ndarray, threshold: float) -> dict[str, st
     return {pairs.documents[one]["id"]: pairs.documents[other]["id"] for one, (_, other) in best.items()}
 
 
-def report(directory: Path, made: Pairs, found: Pairs, scores: tuple[np.ndarray, np.ndarray]) -> None:
-    for threshold in (0.3, 0.4, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9, 0.95):
-        figures = score_stream(gold_of(directory, "constructed"), verdicts(made, scores[0], threshold))
-        pairs = score_pairs(gold_of(directory, "natural"), verdicts(found, scores[1], threshold))
-        print(f"{threshold:.2f}", " ".join(f"{name} {value:.4f}" for name, value in {**figures, **pairs}.items()))
-        if threshold == 0.55:
-            changes = score_changes(gold_of(directory, "constructed"), verdicts(made, scores[0], threshold))
-            print("    ", " ".join(f"{name} {value:.3f}" for name, value in changes.items()))
+def report(directory: Path, made: Pairs, found: Pairs, runs: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    for threshold in (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9):
+        figures, changes = [], []
+        for constructed_scores, natural_scores in runs:
+            dropped = verdicts(made, constructed_scores, threshold)
+            pairs = score_pairs(gold_of(directory, "natural"), verdicts(found, natural_scores, threshold))
+            figures.append(score_stream(gold_of(directory, "constructed"), dropped) | pairs)
+            changes.append(score_changes(gold_of(directory, "constructed"), dropped))
+        print(f"{threshold:.2f}", spread(figures))
+        print("    ", spread(changes))
 
 
-def export(model: HistGradientBoostingClassifier) -> dict[str, Any]:
+def spread(runs: list[dict[str, float]]) -> str:
+    each = {name: [run[name] for run in runs] for name in runs[0]}
+    return " ".join(f"{name} {np.mean(some):.4f}+-{np.std(some):.4f}" for name, some in each.items())
+
+
+def export(bagged: Bagged) -> dict[str, Any]:
     """Plain numbers: for each tree seven columns, seven thresholds, seven "unknown is yes", eight answers."""
-    trees = [complete(predictor.nodes) for (predictor,) in model._predictors]  # noqa: SLF001 - no public way to the nodes
-    base = float(model._baseline_prediction.ravel()[0])  # noqa: SLF001
+    models = bagged.models
+    trees = [
+        complete(predictor.nodes, 1.0 / len(models))
+        for model in models
+        for (predictor,) in model._predictors  # noqa: SLF001 - no public way to the nodes
+    ]
+    base = float(np.mean([model._baseline_prediction.ravel()[0] for model in models]))  # noqa: SLF001
     return {"features": list(FEATURES), "base": round(base, 5), "trees": trees}
 
 
-def complete(nodes: np.ndarray) -> list[float]:
-    """A tree as a heap of fixed size: below an early leaf nothing is asked, and both answers are the leaf's."""
-    row: list[float] = [0] * QUESTIONS + [1e9] * QUESTIONS + [0] * QUESTIONS + [0.0] * (QUESTIONS + 1)
+def complete(nodes: np.ndarray, share: float) -> list[float]:
+    """A tree as a heap of fixed size: below an early leaf nothing is asked, and both answers are the leaf's.
+
+    `share`: what its answers count for.
+    """
+    row: list[float] = [0] * QUESTIONS + [NEVER] * QUESTIONS + [0] * QUESTIONS + [0.0] * (QUESTIONS + 1)
     waiting = [(nodes[0], 0)]
     while waiting:
         node, place = waiting.pop()
         if place >= QUESTIONS:
-            row[3 * QUESTIONS + place - QUESTIONS] = round(float(node["value"]), 5)
+            row[3 * QUESTIONS + place - QUESTIONS] = round(float(node["value"]) * share, 5)
             continue
         left = right = node
         if not node["is_leaf"]:
             row[place] = int(node["feature_idx"])
-            row[QUESTIONS + place] = round(float(node["num_threshold"]), 6)
+            row[QUESTIONS + place] = min(round(float(node["num_threshold"]), 6), NEVER)
             row[2 * QUESTIONS + place] = int(not node["missing_go_to_left"])
             left, right = nodes[node["left"]], nodes[node["right"]]
         waiting += [(left, 2 * place + 1), (right, 2 * place + 2)]
@@ -269,19 +311,22 @@ def main() -> None:
     parser.add_argument("dedup_dir", type=Path)
     parser.add_argument("--without-natural", action="store_true", help="learn from no natural pair")
     parser.add_argument("--cross-validate-only", action="store_true", help="write no model")
+    parser.add_argument("--seeds", type=int, default=5, help="so many cross-validations")
     parser.add_argument("--fit-only", action="store_true", help="write the model unmeasured")
     arguments = parser.parse_args()
     made, found = constructed(arguments.dedup_dir), natural(arguments.dedup_dir)
     weak = stream(arguments.dedup_dir, {line["id"] for line in found.documents})
     use_natural = not arguments.without_natural
     if not arguments.fit_only:
-        report(arguments.dedup_dir, made, found, cross_validate(made, found, weak, use_natural=use_natural))
+        seeds = range(1, arguments.seeds + 1)
+        runs = [cross_validate(made, found, weak, use_natural=use_natural, seed=seed) for seed in seeds]
+        report(arguments.dedup_dir, made, found, runs)
     if arguments.cross_validate_only:
         return
     learned = [made, weak, found] if use_natural else [made, weak]
     model = fit([(pairs, np.ones(len(pairs.pairs), dtype=bool)) for pairs in learned])
     written = export(model)
-    difference = np.abs(read_forest(written, FEATURES).score(made.rows) - model.predict_proba(made.rows)[:, 1]).max()
+    difference = np.abs(read_forest(written, FEATURES).score(made.rows) - model.score(made.rows)).max()
     assert difference < 1e-3, difference  # columns are rounded to four digits, so six keep every question
     lines = ",\n".join(json.dumps(tree, separators=(",", ":")) for tree in written["trees"])
     head = json.dumps({"features": written["features"], "base": written["base"]})[:-1]

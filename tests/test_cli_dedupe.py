@@ -26,8 +26,7 @@ of which the city pays a third.
 Fishermen complained that they had not been asked. "We read about it in the newspaper like everybody else," said
 Peter Lund, who lands crab at the quay every morning before five."""
 REWRITTEN = (
-    HARBOUR.replace("will close", "is going to close")
-    .replace("corroded", "rusted")
+    HARBOUR.replace("corroded", "rusted")
     .replace("Ferries to the islands", "Boats to the islands")
     .replace("complained", "protested")
 )

@@ -312,6 +312,20 @@ def test_more_missing_never_makes_a_copy_more_likely(row: list[float], more: flo
     assert lower <= higher
 
 
+@pytest.mark.parametrize("unknown_is_yes", [0, 1])
+def test_an_unknown_feature_goes_the_way_that_was_learned(unknown_is_yes: int) -> None:
+    questions, trees = (1 << LEVELS) - 1, []
+    for answer in (1.0, 2.0):
+        # Asks for the second feature first, then nothing more.
+        asked, limits = [1] + [0] * (questions - 1), [0.5] + [1e9] * (questions - 1)
+        answers = [-answer] * (1 << LEVELS - 1) + [answer] * (1 << LEVELS - 1)
+        trees.append([*asked, *limits, unknown_is_yes, *[0] * (questions - 1), *answers])
+    read = read_forest({"features": ["a", "b"], "base": 0.5, "trees": trees}, ("a", "b"))
+    no, yes, unknown = read.score(np.array([[9.0, 0.5], [np.nan, 0.6], [9.0, np.nan]]))
+    assert (round(no, 4), round(yes, 4)) == (0.0759, 0.9707), "the logistic function of 0.5 - 3 and 0.5 + 3"
+    assert unknown == (yes if unknown_is_yes else no)
+
+
 def test_a_model_for_other_features_is_refused() -> None:
     tree = [0.0] * (3 * ((1 << LEVELS) - 1) + (1 << LEVELS))
     written = {"features": ["a"], "base": 0.0, "trees": [tree]}

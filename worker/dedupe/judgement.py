@@ -43,9 +43,9 @@ class Thresholds:
 
 
 THRESHOLDS = {
-    "strict": Thresholds(copy=0.8, revision=0.6),
-    "balanced": Thresholds(copy=0.55, revision=0.5),
-    "loose": Thresholds(copy=0.4, revision=0.4),
+    "strict": Thresholds(copy=0.85, revision=0.6),
+    "balanced": Thresholds(copy=0.65, revision=0.5),
+    "loose": Thresholds(copy=0.5, revision=0.4),
 }
 
 

@@ -1,4 +1,4 @@
-"""A small forest of monotone trees: features of a pair -> how surely the two texts are the same.
+"""A forest of small monotone trees: features of a pair -> how surely the two texts are the same.
 
 The numbers lie in `model.json`, written by `benchmarks/fit_dedupe.py`, where the data and the method are
 described. Each tree is complete with three levels: seven questions (feature, threshold, which way where the
@@ -15,9 +15,8 @@ from functools import cache
 from importlib import resources
 
 import numpy as np
-import numpy.typing as npt
 
-from worker.dedupe.codepoints import F64, I64, Bools
+from worker.dedupe.codepoints import F64, I64
 
 LEVELS = 3
 QUESTIONS = (1 << LEVELS) - 1
@@ -25,25 +24,31 @@ QUESTIONS = (1 << LEVELS) - 1
 
 @dataclass(frozen=True, slots=True)
 class Forest:
-    """A row for each tree; questions in the order of a heap: those after question q are 2q+1 (no) and 2q+2 (yes)."""
+    """The trees one after the other.
+
+    Questions are in the order of a heap: those after question q are 2q+1 (no) and 2q+2 (yes).
+
+    `columns`: of the features, or as many further on where an unknown feature is a yes.
+    """
 
     columns: I64
     thresholds: F64
-    unknown_is_yes: Bools
     answers: F64
     base: float
 
     def score(self, features: F64) -> F64:
         """Rows of features (not a number where unknown) -> probabilities, 0 to 1."""
-        rows = np.arange(len(features))[:, None]
-        trees = np.arange(len(self.columns))[None, :]
-        node: npt.NDArray[np.int64] = np.zeros((len(features), len(self.columns)), dtype=np.int64)
+        unknown = np.isnan(features)
+        both = np.concatenate((np.where(unknown, -np.inf, features), np.where(unknown, np.inf, features)), axis=1)
+        rows = np.arange(len(both))[:, None] * both.shape[1]
+        first = np.arange(0, len(self.columns), QUESTIONS)
+        question = first[None, :]
         for _ in range(LEVELS):
-            asked = features[rows, self.columns[trees, node]]
-            # "Not at most" and not "above": what is unknown is neither.
-            yes = np.where(np.isnan(asked), self.unknown_is_yes[trees, node], asked > self.thresholds[trees, node])
-            node = 2 * node + 1 + yes
-        logits = self.base + self.answers[trees, node - QUESTIONS].sum(axis=1)
+            yes = both.take(rows + self.columns.take(question)) > self.thresholds.take(question)
+            question = 2 * question + 1 - first + yes
+        # Past its questions a heap goes on with its answers, one more than there are questions.
+        leaf = question - QUESTIONS + first // QUESTIONS
+        logits = self.base + self.answers.take(leaf).sum(axis=1)
         scores: F64 = 1.0 / (1.0 + np.exp(-logits))
         return scores
 
@@ -62,9 +67,8 @@ def read_forest(written: dict[str, object], features: tuple[str, ...]) -> Forest
     trees = np.array(written["trees"], dtype=np.float64)
     parts = trees[:, : 3 * QUESTIONS].reshape(len(trees), 3, QUESTIONS)
     return Forest(
-        columns=parts[:, 0].astype(np.int64),
-        thresholds=parts[:, 1],
-        unknown_is_yes=parts[:, 2] > 0,
-        answers=trees[:, 3 * QUESTIONS :],
+        columns=(parts[:, 0] + len(features) * (parts[:, 2] > 0)).astype(np.int64).ravel(),
+        thresholds=parts[:, 1].ravel(),
+        answers=trees[:, 3 * QUESTIONS :].ravel(),
         base=float(written["base"]),  # type: ignore[arg-type]
     )
