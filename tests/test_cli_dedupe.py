@@ -166,6 +166,6 @@ def test_a_purged_source_is_no_longer_copied(desk: Cli, tmp_path: Path) -> None:
     first = write(tmp_path / "first.jsonl", [{"guid": "g1", "headline": "Harbour gates", "body_text": HARBOUR}])
     desk.run("ingest", str(first), "--source", "gazette", "--until-idle")
     assert b"forgot 1 of its articles" in desk.run("sources", "remove", "gazette", "--purge").stdout
-    second = write(tmp_path / "second.jsonl", [{"guid": "c1", "headline": "Basin", "body_text": REWRITTEN}])
+    second = write(tmp_path / "second.jsonl", [{"guid": "c1", "headline": "Basin", "body_text": HARBOUR}])
     desk.run("ingest", str(second), "--source", "courier", "--until-idle")
     assert {record["headline"] for record in desk.lines("records")} == {"Harbour gates", "Basin"}

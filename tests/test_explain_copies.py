@@ -12,16 +12,17 @@ import pytest
 from redis import Redis
 
 from tests.desk_support import Office, document, office_fixture, receive
-from tests.test_cli_dedupe import HARBOUR, ORCHARD, REWRITTEN
+from tests.test_cli_dedupe import HARBOUR, ORCHARD
 from worker.errors import Failed
 from worker.model import Source
 from worker.operate import dedupe_files
 from worker.operate.dedupe_files import BadLine, read_records
 from worker.operate.explain import explain
-from worker.operate.families import resolve, show
+from worker.operate.families import resolve, show, split
 from worker.state.receipts import today
 
 office = office_fixture()
+NEAR = HARBOUR.replace("corroded", "rusted")
 
 
 def ingest(office: Office, path: Path, source: str, *rows: dict[str, Any], policy: Any = None) -> None:
@@ -36,7 +37,7 @@ def article(name: str, body: str) -> dict[str, str]:
 
 def test_each_copy_of_a_file_is_explained_with_its_own_text(office: Office, tmp_path: Path) -> None:
     ingest(office, tmp_path / "first.jsonl", "a", article("a", HARBOUR))
-    pair = [article("b", f"ELN (Agency) - {HARBOUR}\n\n(Reporting by Quill)"), article("c", REWRITTEN)]
+    pair = [article("b", f"ELN (Agency) - {HARBOUR}\n\n(Reporting by Quill)"), article("c", NEAR)]
     ingest(office, tmp_path / "pair.jsonl", "b", *pair)
     receipts = explain(office.desk, office.sink, str(tmp_path / "pair.jsonl"))["receipts"]
     assert [Path(row["place"]).name for row in receipts] == ["pair.jsonl#0", "pair.jsonl#1"]
@@ -48,7 +49,7 @@ def test_each_copy_of_a_file_is_explained_with_its_own_text(office: Office, tmp_
 @pytest.mark.parametrize("policy", ["drop", "tag"])
 def test_a_near_copy_is_explained_by_its_url_and_id(office: Office, tmp_path: Path, policy: str) -> None:
     ingest(office, tmp_path / "first.jsonl", "a", article("a", HARBOUR))
-    ingest(office, tmp_path / "near.jsonl", "b", article("b", REWRITTEN), policy=policy)
+    ingest(office, tmp_path / "near.jsonl", "b", article("b", NEAR), policy=policy)
     copy_id = resolve(office.sink, "https://b.example/a")
     for name in ("https://b.example/a", copy_id, copy_id[:10]):
         found = explain(office.desk, office.sink, name)
@@ -62,7 +63,7 @@ def test_a_near_copy_is_explained_by_its_url_and_id(office: Office, tmp_path: Pa
 
 def test_what_a_copy_says_itself_outlives_its_receipt(office: Office, tmp_path: Path, redis: Redis) -> None:
     ingest(office, tmp_path / "first.jsonl", "a", article("a", HARBOUR))
-    ingest(office, tmp_path / "near.jsonl", "b", article("b", REWRITTEN))
+    ingest(office, tmp_path / "near.jsonl", "b", article("b", NEAR))
     kept = office.desk.keys.day("receipts", today())
     assert redis.delete(kept)
     (receipt,) = explain(office.desk, office.sink, "https://b.example/a")["receipts"]
@@ -82,6 +83,26 @@ def test_an_exact_copy_is_explained_by_its_url(office: Office, tmp_path: Path) -
     family = show(office.desk, office.sink, head_id)
     assert family is not None
     assert (family["head_id"], [seen["source_id"] for seen in family["seen_in"]]) == (head_id, ["b"])
+
+
+def test_a_dropped_copy_is_a_member_of_the_family_that_it_is_in_now_only(office: Office, tmp_path: Path) -> None:
+    ingest(office, tmp_path / "first.jsonl", "a", article("a", HARBOUR))
+    ingest(office, tmp_path / "tagged.jsonl", "b", article("b", NEAR), policy="tag")
+    ingest(office, tmp_path / "dropped.jsonl", "c", article("c", f"ELN (Agency) - {HARBOUR}"))
+    first, tagged, dropped = (resolve(office.sink, f"https://{name}.example/a") for name in "abc")
+    alone = split(office.desk, office.sink, first)
+    others = show(office.desk, office.sink, tagged)
+    assert alone is not None
+    assert others is not None
+    assert [(row["id"], row["state"]) for row in alone["members"]] == [(first, "published"), (dropped, "kept")]
+    assert {row["id"]: row["state"] for row in others["members"]} == {tagged: "published", dropped: "dropped"}
+
+
+def test_an_address_as_long_as_an_id_is_an_address(office: Office, tmp_path: Path) -> None:
+    url = "https://gazette.example/bridge-1"
+    assert len(url) == 32
+    ingest(office, tmp_path / "first.jsonl", "a", article("a", HARBOUR) | {"url": url})
+    assert resolve(office.sink, url) == office.sink.newest(1)[0].id
 
 
 def test_the_receipt_of_what_stands_in_an_articles_place_now_is_not_the_articles(office: Office) -> None:

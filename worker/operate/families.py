@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -13,8 +14,7 @@ from worker.state.families import Families, Family, Member
 from worker.store.read import COPIES_LIMIT, FIND_LIMIT, kept_copy, latest, lookup
 from worker.store.sink import Sink
 
-FULL_ID = 32
-"""Characters of a record id."""
+_FULL_ID = re.compile("[0-9a-f]{32}")
 
 
 def resolve(sink: Sink, text: str) -> str:
@@ -22,7 +22,7 @@ def resolve(sink: Sink, text: str) -> str:
 
     Raises ConfigurationError where it names none or several.
     """
-    if len(text) == FULL_ID:
+    if _FULL_ID.fullmatch(text):
         return text
     named = lookup(sink, text) + sink.find_copies(text, FIND_LIMIT) or sink.seen_at(text, FIND_LIMIT)
     ids = sorted({record.id for record in named})
@@ -36,7 +36,9 @@ def resolve(sink: Sink, text: str) -> str:
 def show(desk: Desk, sink: Sink, record_id: str) -> dict[str, Any] | None:
     """A family as JSON-ready values; None where the memory knows nothing of it.
 
-    `members` have source and headline, `seen_in` are the places where copies of them were seen, exact ones too.
+    `members` have source and headline. One in state `kept` is a copy whose text the store keeps beside a member, but
+    which the memory forgot or has, after a correction by hand, in another family. `seen_in` are the places where
+    copies of members were seen, exact ones too.
     """
     family = Families(desk.redis, desk.settings).show(record_id)
     return None if family is None else _row(sink, family)
@@ -97,7 +99,7 @@ def _copy_row(copy: Record) -> dict[str, Any]:
     return {
         "id": copy.id,
         "is_head": False,
-        "state": "dropped",
+        "state": "kept",
         "relation": copy.relation,
         "similarity": copy.similarity,
         "source_id": copy.source_id,
