@@ -235,6 +235,20 @@ def test_only_the_beginning_of_a_headline_says_that_a_text_was_corrected(headlin
     assert says_corrected(headline) is says_so
 
 
+def test_two_notices_of_a_source_in_the_same_words_are_no_revisions_of_each_other() -> None:
+    forecast = (
+        "Weather forecast for {0}. Mostly {1} with highs of {2} degrees and lows of {3} degrees. Winds from the {4} at "
+        "{5} km/h, gusting to {6}. The chance of precipitation is {7} percent. The next update of this forecast is "
+        "issued by the regional weather office at six o'clock in the evening. Drivers are asked to take care on open "
+        "roads. Walkers in the hills should carry warm clothes and tell somebody which way they mean to go."
+    )
+    one = forecast.format("Aldham", "cloudy", 9, -2, "north", 34, 71, 60)
+    other = forecast.format("Borwick", "sunny", 14, 1, "west", 12, 64, 15)
+    known = article(one, "Weather in Aldham", source="gazette")
+    assert judged(article(other, "Weather in Borwick", source="gazette", hours=1), known) is None
+    assert judged(article(other, "Weather in Borwick", source="gazette", hours=1), known, threshold="loose") is None
+
+
 def test_without_known_sources_there_are_no_revisions() -> None:
     later = (
         STORY.replace("14 months", "20 months")
