@@ -157,8 +157,8 @@ def levels(articles: int) -> Iterator[int]:
     yield articles
 
 
-def run(articles: int, base: Path) -> list[dict[str, Any]]:
-    rows = []
+def run(articles: int, base: Path) -> Iterator[dict[str, Any]]:
+    """A row for each level, as soon as it is measured: the last ones take long."""
     with EmbeddedServer(base / "data"):
         redis = connect(embedded_url(base / "data"))
         redis.config_set("auto-aof-rewrite-percentage", 0)
@@ -172,10 +172,9 @@ def run(articles: int, base: Path) -> list[dict[str, Any]]:
             row: dict[str, Any] = {"articles": level, "bytes_per_article": round(grown / level) if level else None}
             row |= bench.measure()
             row["client_us_generated"] = round(client / max(1, level - filled) * 1e6)
-            rows.append(row)
+            yield row
             filled = level
         redis.close()
-    return rows
 
 
 def main() -> None:
@@ -184,9 +183,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as base:
-        rows = run(arguments.articles, Path(base))
-    for row in rows:
-        print(json.dumps(row) if arguments.json else "  ".join(f"{name} {value}" for name, value in row.items()))
+        for row in run(arguments.articles, Path(base)):
+            line = json.dumps(row) if arguments.json else "  ".join(f"{name} {value}" for name, value in row.items())
+            print(line, flush=True)
 
 
 if __name__ == "__main__":
