@@ -28,7 +28,9 @@ SHORT_NAMES = {
     "COPYDESK_BROKER_URL": ("state", "broker_url"),
     "COPYDESK_STORE_URL": ("store", "url"),
 }
-_NOT_SETTINGS = {"COPYDESK_DATA", "COPYDESK_CONFIG", "COPYDESK_LOG_LEVEL", "COPYDESK_PROCESS"}
+PROCESS = "COPYDESK_PROCESS"
+"""Environment variable: the name under which this process gives signs of life, set by our own supervisor."""
+_NOT_SETTINGS = {"COPYDESK_DATA", "COPYDESK_CONFIG", "COPYDESK_LOG_LEVEL", PROCESS}
 _SOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 
 

@@ -24,7 +24,7 @@ from typing import IO
 
 import structlog
 
-from worker.config import Settings, Supervision
+from worker.config import PROCESS, Settings, Supervision
 from worker.desk import Bells, state_url_of
 from worker.errors import ConfigurationError, CopydeskError, StateError
 from worker.state.process import die_with_parent
@@ -290,7 +290,7 @@ class Supervisor:
             "COPYDESK_CONFIG": str(self.settings.config),
             # Named, so that no child ever takes the embedded server for its own, and starts or stops it.
             "COPYDESK_REDIS_URL": state_url_of(self.settings),
-            "COPYDESK_PROCESS": child.name,
+            PROCESS: child.name,
         }
         child.started_at = time.monotonic()
         with (self.logs / f"{child.name}.log").open("ab") as output:

@@ -30,14 +30,14 @@ from redis.exceptions import RedisError
 from worker import pipeline
 from worker.broker import broker_of
 from worker.clean.language import identify
-from worker.config import Settings, load_settings
+from worker.config import PROCESS, Settings, load_settings
 from worker.desk import BellTask, Desk, StageTask, state_url_of
 from worker.errors import CopydeskError
 from worker.limits import limit_memory
 from worker.logs import configure_logging
 from worker.model import LANES, Lane
 from worker.operate.dead import bury_message
-from worker.state.process import be_killed_with_parent
+from worker.state.process import be_killed_with_parent, stop_seconds
 from worker.state.pulses import EVERY_SECONDS, Pulses
 
 CONTROL = "control"
@@ -45,15 +45,8 @@ ANSWER_SECONDS = 5.0
 """How long to try to reach a broker that is asked how much waits."""
 CONTROL_BELLS = 10
 """Beat sends no further tick where so many wait: nobody is there to take them, and one is as good as ten."""
-STOP_SECONDS = (15.0, 25.0)
-"""A worker told to stop finishes what it does for so long, then hands its batches back; after the second it is killed:
-whoever stops us (docker, systemd, Kubernetes) waits for thirty seconds."""
-SUPERVISED_STOP_SECONDS = (2.5, 6.5)
-"""The same below our own supervisor, which waits for seven."""
 CLOCK_STEP_SECONDS = 1.0
 """A clock that moved so far against the monotonic one between two rounds of beat was stepped."""
-PROCESS = "COPYDESK_PROCESS"
-"""Environment variable: the name under which this process gives signs of life."""
 CONNECT_AGAIN = {"interval_start": 0.2, "interval_step": 0.3, "interval_max": 3.0}
 """Seconds between two tries to reach a broker that is away: first, by how much longer each, at most."""
 POLL = "poll"
@@ -187,7 +180,7 @@ def _prepare_pool_process(**_: object) -> None:
 def _stop_in_time(**_: object) -> None:
     """Told to stop: pulls end with the batch in hand; what takes too long is handed back, then killed."""
     desk().stopping.set()
-    soft, hard = SUPERVISED_STOP_SECONDS if PROCESS in os.environ else STOP_SECONDS
+    soft, hard = stop_seconds()
     for seconds, number in ((soft, signal.SIGQUIT), (hard, signal.SIGKILL)):
         timer = threading.Timer(seconds, os.kill, (os.getpid(), number))
         timer.daemon = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from types import TracebackType
 from typing import Any
@@ -44,7 +44,7 @@ MODULES = {
 """Command -> the module of this package whose `register` adds it, in the order of the help text."""
 
 
-class _Commands(MutableMapping[str, Any]):
+class _Commands(Mapping[str, Any]):
     """Commands that are imported when they are asked for: a probe that runs every few seconds needs no parsers."""
 
     def __init__(self) -> None:
@@ -57,12 +57,6 @@ class _Commands(MutableMapping[str, Any]):
             self._added |= get_group(found).commands
         return self._added[name]
 
-    def __setitem__(self, name: str, command: Any) -> None:
-        self._added[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        del self._added[name]
-
     def __iter__(self) -> Iterator[str]:
         return iter(MODULES)
 
@@ -73,7 +67,7 @@ class _Commands(MutableMapping[str, Any]):
 class _Group(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = _Commands()
+        self.commands = _Commands()  # type: ignore[assignment]  # commands that are only read need no more
 
 
 app = typer.Typer(

@@ -115,12 +115,15 @@ def show(
         return
     for name, value in row.items():
         if value not in (None, "", []):
-            lines = "\n".join(map(visible, str(value).split("\n")))
-            console.print(f"{name:18} {lines}", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"{name:18} {_lines(str(value))}", markup=False, highlight=False, soft_wrap=True)
     console.rule("first bytes", align="left")
     # Bytes of strangers: nothing in them may command the terminal.
-    text = content[:600].decode("utf-8", "backslashreplace")
-    console.print("\n".join(map(visible, text.split("\n"))), markup=False, highlight=False)
+    console.print(_lines(content[:600].decode("utf-8", "backslashreplace")), markup=False, highlight=False)
+
+
+def _lines(text: str) -> str:
+    """A text as people may see it, line by line."""
+    return "\n".join(map(visible, text.split("\n")))
 
 
 @app.command()

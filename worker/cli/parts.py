@@ -13,23 +13,18 @@ import structlog
 import typer
 
 from worker.cli.common import ConfigOption, DataOption, load, opened, opened_sink, stop_on
-from worker.config import Settings
+from worker.config import PROCESS, Settings
 from worker.desk import Desk, state_url_of
 from worker.errors import ConfigurationError
 from worker.operate.dead import bury_refused
 from worker.state.preflight import require_safe
+from worker.state.process import stop_seconds
 from worker.state.pulses import Pulses
 from worker.state.queue import Entry, StorageQueue
 from worker.store.writer import Progress, Writer
 
-PROCESS = "COPYDESK_PROCESS"
-"""Environment variable: the name under which this process gives signs of life, set by our own supervisor."""
 SINK_SECONDS = 300.0
 """How long a sink may take for one transaction before the writer counts as wedged."""
-STOP_SECONDS = 25.0
-"""A writer told to stop is killed after so long (its entries stay pending): who stops it waits for thirty seconds."""
-SUPERVISED_STOP_SECONDS = 6.5
-"""The same below our own supervisor, which waits for seven."""
 
 log = structlog.get_logger()
 
@@ -106,8 +101,9 @@ def store(
     if group:
         os.environ["COPYDESK_STORE_GROUP"] = group
     settings = load(config, data)
-    limit = SUPERVISED_STOP_SECONDS if PROCESS in os.environ else STOP_SECONDS
-    stop = stop_on(signal.SIGTERM, signal.SIGINT, at_most_seconds=limit)
+    # What it has in hand when it is killed stays pending.
+    _, killed_after = stop_seconds()
+    stop = stop_on(signal.SIGTERM, signal.SIGINT, at_most_seconds=killed_after)
     with checked(settings) as desk, opened_sink(settings) as sink:
         queue = StorageQueue(desk.redis, desk.keys, settings.store.group)
         name = consumer or f"{socket.gethostname()}-{os.getpid()}"

@@ -44,7 +44,8 @@ def explain(desk: Desk, sink: Sink, text: str) -> dict[str, Any]:
     named = {record.id for record in found}
     references = [head.id for head in heads] + [copy.matched_id or "" for copy in copies]
     references += [one.receipt.reference for one in told if one.receipt.verdict in PUBLISHED_OR_SEEN]
-    found += [record for name in dict.fromkeys(references) if name not in named for record in lookup(sink, name)]
+    added = [record for name in dict.fromkeys(references) if name not in named for record in lookup(sink, name)]
+    lives += [version for record in added for version in versions(sink, record.id)]
     letters = [
         letter
         for letter in desk.letters.find(Filter(), limit=LETTERS_LOOKED_AT)
@@ -52,7 +53,7 @@ def explain(desk: Desk, sink: Sink, text: str) -> dict[str, Any]:
     ]
     return {
         "query": text,
-        "records": [msgspec.to_builtins(version) for record in found for version in versions(sink, record.id)],
+        "records": [msgspec.to_builtins(version) for version in lives],
         "copies": [msgspec.to_builtins(copy) for copy in copies],
         "receipts": [_receipt_row(one) | evidence(sink, one) for one in told],
         "letters": [_letter_row(letter) for letter in letters],

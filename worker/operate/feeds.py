@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import msgspec
@@ -11,9 +10,9 @@ from worker.desk import Desk
 from worker.errors import ConfigurationError
 from worker.intake.feed import memory_of
 from worker.intake.http import without_credentials
-from worker.intake.poll_state import PollState, health_of
+from worker.intake.poll_state import PollState
 from worker.intake.steps import recalled_steps
-from worker.operate.source_health import finite
+from worker.operate.source_health import finite, judged
 from worker.secrets import mask
 
 
@@ -24,7 +23,7 @@ def why(desk: Desk, source_id: str) -> dict[str, Any]:
         raise ConfigurationError(f"there is no source {source_id!r}; `copydesk sources list` shows them")
     fields = desk.sources.recall(source_id)
     source, memory = state.source, memory_of(state.source, fields)
-    health, reason = health_of(source, state.poll, state.due_in_seconds, time.time())
+    health, reason = judged(state)
     pause = desk.pauses.why("pull", source.lane, source.id)
     if pause:
         health, reason = "paused", pause

@@ -6,13 +6,18 @@ import math
 import time
 from typing import Any
 
-from worker.intake.poll_state import health_of
+from worker.intake.poll_state import Health, health_of
 from worker.state.sources import SourceState
+
+
+def judged(state: SourceState) -> tuple[Health, str]:
+    """How a source is at this moment, and why."""
+    return health_of(state.source, state.poll, state.due_in_seconds, time.time())
 
 
 def health_row(state: SourceState) -> dict[str, Any]:
     """How a source is, for lists."""
-    health, reason = health_of(state.source, state.poll, state.due_in_seconds, time.time())
+    health, reason = judged(state)
     return {"state": health, "reason": reason, "why_then": state.poll.get("why")}
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from worker.desk import Desk
-from worker.intake.poll_state import Health, health_of
-from worker.operate.source_health import finite
+from worker.intake.poll_state import Health
+from worker.operate.source_health import finite, judged
 from worker.state.counters import imbalance
 from worker.state.pulses import Listener
 from worker.state.queue import StorageQueue
@@ -32,7 +32,7 @@ def snapshot(desk: Desk) -> dict[str, Any]:
     queue = StorageQueue(desk.redis, desk.keys, desk.settings.store.group)
     paused: Any = desk.redis.hgetall(desk.keys.name("paused"))
     sources = desk.sources.all()
-    healths = [health_of(state.source, state.poll, state.due_in_seconds, time.time()) for state in sources]
+    healths = list(map(judged, sources))
     return {
         "at": time.time(),
         "counters": totals,
@@ -87,9 +87,9 @@ def _last_fetched(sources: Sequence[SourceState]) -> list[dict[str, Any]]:
     ]
 
 
-def _trouble(state: SourceState, judged: tuple[Health, str]) -> dict[str, Any] | None:
+def _trouble(state: SourceState, judgement: tuple[Health, str]) -> dict[str, Any] | None:
     """A source that is not as it should be; one that somebody switched off is."""
-    health, reason = judged
+    health, reason = judgement
     if health in ("healthy", "paused"):
         return None
     return {"id": state.source.id, "state": health, "problem": reason, "due_in_seconds": finite(state.due_in_seconds)}
