@@ -17,12 +17,12 @@ from worker.dedupe.records import make_candidate
 from worker.errors import FAILURE_CODES, REJECTION_CODES, Failed, Rejected
 from worker.model import (
     Article,
+    Author,
     Correction,
     Document,
     Encoding,
     Extraction,
     Media,
-    Person,
     Record,
     Rights,
     SeenIn,
@@ -38,6 +38,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 maybe = st.none() | texts
 times = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # hypothesis adds it
 units = st.floats(0, 1)
+author_types = st.sampled_from(["person", "organization"])
 
 
 def tuples(values: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
@@ -53,7 +54,7 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "language_confidence": st.none() | units,
     "published_precision": st.none() | st.sampled_from(["second", "minute", "day"]),
     "lane": st.sampled_from(["news", "backfill"]),
-    "authors": tuples(st.builds(Person, name=texts, role=maybe, url=maybe)),
+    "authors": tuples(st.builds(Author, name=texts, type=author_types, role=maybe, url=maybe)),
     "subjects": tuples(st.builds(Subject, name=texts, scheme=maybe, code=maybe)),
     "media": tuples(st.builds(Media, url=texts, type=maybe, caption=maybe, credit=maybe)),
     "corrections": tuples(st.builds(Correction, text=texts, at=st.none() | times)),

@@ -15,11 +15,11 @@ import pytest
 from tests.store_entries import NOON, entry, record, sighting
 from worker.errors import ConfigurationError, SinkError
 from worker.model import (
+    Author,
     Correction,
     Encoding,
     Extraction,
     Media,
-    Person,
     Record,
     Rights,
     SeenIn,
@@ -66,7 +66,7 @@ def full_record() -> Record:
         subheadline="Tolls stay",
         abstract="A bridge reopens.",
         body_html="<p>The bridge</p>",
-        authors=(Person(name="Zoë Ōta", role="reporter", url="https://gazette.example/zoe"), Person(name="B. Lee")),
+        authors=(Author(name="Zoë Ōta", role="reporter", url="https://gazette.example/zoe"), Author(name="B. Lee")),
         byline="By Zoë Ōta and B. Lee",
         dateline="ELN",
         language="en",

@@ -30,6 +30,7 @@ LANES: tuple[Lane, ...] = ("news", "backfill")
 UntrustedId = Literal["guid", "link"]
 Archives = Literal["never", "linked", "paged"]
 FullText = Literal["never", "auto", "always"]
+AuthorType = Literal["person", "organization"]
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -165,10 +166,14 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     documents: tuple[Document, ...]
 
 
-class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """An author: a person, never an agency, section or role alone."""
+class Author(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """An author: a person; an organisation only where a page itself declares it as the author.
+
+    `type` is schema.org's (https://schema.org/author), and stands in the JSON form only where it is `organization`.
+    """
 
     name: str
+    type: AuthorType = "person"
     role: str | None = None
     url: str | None = None
 
@@ -245,7 +250,7 @@ class Article(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     abstract: str | None = None
     body_text: str = ""
     body_html: str | None = None
-    authors: tuple[Person, ...] = ()
+    authors: tuple[Author, ...] = ()
     byline: str | None = None
     dateline: str | None = None
     provider: str | None = None
@@ -326,7 +331,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     abstract: str | None = None
     body_text: str = ""
     body_html: str | None = None
-    authors: tuple[Person, ...] = ()
+    authors: tuple[Author, ...] = ()
     byline: str | None = None
     dateline: str | None = None
     language: str | None = None

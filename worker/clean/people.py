@@ -9,7 +9,7 @@ from itertools import islice
 import msgspec
 
 from worker.clean.text import clean_line
-from worker.model import Person
+from worker.model import Author
 
 # News agencies as they sign (IPTC and EANA member lists); compared in lower case.
 AGENCIES = frozenset(
@@ -131,7 +131,7 @@ _MOST_NAMES = 50
 class Byline(msgspec.Struct, frozen=True):
     """The people a byline names, in order, and the agency it names, if any."""
 
-    people: tuple[Person, ...] = ()
+    people: tuple[Author, ...] = ()
     provider: str | None = None
 
 
@@ -141,7 +141,7 @@ def parse_byline(text: str, role: str | None = None) -> Byline:
     `role` is given to each person.
     """
     line = BYLINE_PREFIX.sub("", _ADDRESS.sub(" ", clean_line(text)).strip())
-    people: dict[str, Person] = {}
+    people: dict[str, Author] = {}
     provider: str | None = None
     after_whole = False
     for part, apart in _parts(line.replace("(", ",").replace(")", ",")):
@@ -150,7 +150,7 @@ def parse_byline(text: str, role: str | None = None) -> Byline:
         if is_agency(name):
             provider = provider or name
         elif is_person_name(name) and not (apart and after_whole and _is_place_like(name)):
-            people.setdefault(name.casefold(), Person(name=_natural_case(name), role=role))
+            people.setdefault(name.casefold(), Author(name=_natural_case(name), role=role))
         after_whole = after_whole or " " in name or bool(_NO_NAME.search(name))
     return Byline(tuple(people.values()), provider)
 

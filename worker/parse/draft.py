@@ -13,11 +13,11 @@ from worker import __version__
 from worker.clean.dates import Dated, count_back, in_timezone, plausible, read_date
 from worker.clean.language import choose_language
 from worker.clean.mojibake import repair_mojibake
-from worker.clean.people import Byline, parse_byline
+from worker.clean.people import Byline, is_agency, parse_byline
 from worker.clean.text import clean_line, clean_text
 from worker.clean.urls import absolute_url, canonical_url, is_site_root
 from worker.errors import Rejected
-from worker.model import Article, Correction, Document, Encoding, Extraction, Person
+from worker.model import Article, Author, Correction, Document, Encoding, Extraction
 from worker.parse.corrections import find_notices
 
 _BLOCK_FIELDS = ("body_text", "abstract")
@@ -115,13 +115,26 @@ class Draft:
 
     def add_people(self, byline: Byline, origin: str) -> None:
         """Add people named elsewhere (a credit line) after those already known."""
-        known: tuple[Person, ...] = self.fields.get("authors", ())
+        known: tuple[Author, ...] = self.fields.get("authors", ())
         names = {person.name.casefold() for person in known}
         fresh = tuple(person for person in byline.people if person.name.casefold() not in names)
         if fresh:
             self.fields["authors"] = known + fresh
             self.provenance.setdefault("authors", origin)
         self.set("provider", byline.provider, origin)
+
+    def add_organisations(self, names: Iterable[str], origin: str) -> bool:
+        """Add organisations as authors after those already known; an agency among them is the provider too."""
+        known: tuple[Author, ...] = self.fields.get("authors", ())
+        taken = {author.name.casefold() for author in known}
+        fresh = {name.casefold(): Author(name=name, type="organization") for name in map(self._sound, names)}
+        added = tuple(author for key, author in fresh.items() if key not in taken)
+        if not added:
+            return False
+        self.set("provider", next((author.name for author in added if is_agency(author.name)), None), origin)
+        self.fields["authors"] = known + added
+        self.provenance.setdefault("authors", origin)
+        return True
 
     def set_link(self, name: str, url: str | None, origin: str, base: str | None = None) -> bool:
         """Set a field to an absolute http(s) URL; anything else is passed over with a warning."""

@@ -25,6 +25,7 @@ from worker.parse.html_body import Body, find_body
 from worker.parse.html_headings import Heading, read_headings
 from worker.parse.html_media import set_media
 from worker.parse.html_metadata import Metadata, headline_of, read_metadata
+from worker.parse.html_organisations import set_organisations
 from worker.parse.html_signature import find_signature
 from worker.parse.rights import rights_in_headers, rights_in_page, set_rights
 from worker.parse.subjects import subjects_in_node, subjects_in_terms
@@ -97,6 +98,7 @@ def read_page(markup: str, draft: Draft) -> Article:
     method = _set_body(draft, tree, markup, found)
     if "body_text" not in draft.fields:
         raise Rejected("no_article", "a page without article text")
+    set_organisations(draft, found)
     return draft.finish("html", method)
 
 

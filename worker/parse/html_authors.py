@@ -10,26 +10,15 @@ from trafilatura.metadata import extract_author
 
 from worker.clean.people import is_agency, is_person_name
 from worker.clean.text import clean_line
-from worker.model import Person
+from worker.model import Author
 from worker.parse.draft import Draft
-from worker.parse.html_byline import EXPLICIT, names_beside, says_by, visible_names, without_sites
+from worker.parse.html_byline import EXPLICIT, names_beside, visible_names, without_sites
 from worker.parse.html_byline_text import look_like_names
+from worker.parse.html_declared import declared_authors
 from worker.parse.html_metadata import Metadata, site_names
 from worker.parse.json_ld import names_of, types_of
 
-_NAMES = (
-    "author",
-    "article:author_name",
-    "parsely-author",
-    "dc.creator",
-    "dcterms.creator",
-    "sailthru.author",
-    "byl",
-)
-_SIMILAR = re.compile(r"(?:^|[.:_-]|article)(?:authors?|byline)(?:[._-]?names?)?$")
-"""Meta elements that name an author, under the many names that site software gives them."""
 _EDITOR = re.compile(r"editor ?[:：] ?(.+)", re.IGNORECASE)
-_MOST_NAMES = 20
 _OWNER_WORDS = 3
 _GUESSED_WORDS = 3
 """Most words with a capital in a name that is only guessed: longer ones have a role or a place in them."""
@@ -41,7 +30,6 @@ _OUTLET = re.compile(
     re.IGNORECASE,
 )
 """Words that outlets are named with in the languages of most feeds, and articles before their names."""
-_LABELLED = (("twitter:label1", "twitter:data1"), ("twitter:label2", "twitter:data2"))
 
 
 def set_authors(draft: Draft, tree: lxml.html.HtmlElement, found: Metadata) -> None:
@@ -50,7 +38,7 @@ def set_authors(draft: Draft, tree: lxml.html.HtmlElement, found: Metadata) -> N
     An outlet is no author. A person whose site it is counts where nobody else is named.
     """
     sites = site_names(found)
-    declared = _declared(found)
+    declared = declared_authors(found)
     persons = _without_sites(draft, sites)
     owners = [name for name in persons if _could_be_person(name)]
     owners += [name for names in (persons, *declared) for name in names if _is_owner(name, found, sites)]
@@ -112,7 +100,7 @@ def _guessed(tree: lxml.html.HtmlElement) -> list[str]:
 
 def _without_sites(draft: Draft, sites: tuple[str, ...]) -> list[str]:
     """Takes the site out of the authors that JSON-LD named; returns what it was called there."""
-    authors: tuple[Person, ...] = draft.fields.get("authors", ())
+    authors: tuple[Author, ...] = draft.fields.get("authors", ())
     kept = set(without_sites((person.name for person in authors), sites))
     if len(kept) < len(authors):
         draft.fields["authors"] = tuple(person for person in authors if person.name in kept)
@@ -138,16 +126,3 @@ def _could_be_person(name: str) -> bool:
         and is_person_name(name)
         and not _OUTLET.search(name)
     )
-
-
-def _declared(found: Metadata) -> list[list[str]]:
-    """What meta elements call the author, by the most usual names first; an address is no name."""
-    known = next((found.all(name) for name in _NAMES if any(map(str.strip, found.all(name)))), [])
-    similar = [value for name in found.meta if _SIMILAR.search(name) for value in found.all(name)]
-    labelled = [found.first(data) or "" for label, data in _LABELLED if says_by(found.first(label) or "")]
-    groups = ([*known, *_no_addresses(found.all("article:author"))], _no_addresses(similar), labelled)
-    return [names[:_MOST_NAMES] for names in groups if names]
-
-
-def _no_addresses(values: list[str]) -> list[str]:
-    return [value for value in values if "/" not in value]

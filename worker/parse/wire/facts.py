@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from worker.clean.people import BYLINE_PREFIX, parse_byline
 from worker.clean.text import clean_line
 from worker.errors import Rejected
-from worker.model import Article, Media, Person, Rights, Subject
+from worker.model import Article, Author, Media, Rights, Subject
 from worker.parse.draft import Draft
 from worker.parse.wire.body import Body, plain_line, without_headline
 from worker.parse.wire.members import Member
@@ -167,7 +167,7 @@ def _set_byline_of_body(draft: Draft, body: Body, origin: str) -> None:
 def _keep_people(draft: Draft) -> None:
     """Bylines and creators of wires are as often companies: the provider itself, or by their legal form."""
     provider = str(draft.fields.get("provider") or "").casefold()
-    authors: tuple[Person, ...] = draft.fields.get("authors", ())
+    authors: tuple[Author, ...] = draft.fields.get("authors", ())
     people = tuple(
         person for person in authors if person.name.casefold() != provider and not _COMPANY.search(person.name)
     )
