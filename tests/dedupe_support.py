@@ -11,7 +11,8 @@ from redis import Redis
 
 from worker.config import load_settings
 from worker.dedupe.records import Candidate, make_candidate
-from worker.model import Article, Batch, Document, Record, Sighting, decode_record
+from worker.events import Sighting
+from worker.model import Article, Batch, Document, Record, decode_record
 from worker.state.codec import Item
 from worker.state.counters import Counters
 from worker.state.keys import PARSED, RECEIVED

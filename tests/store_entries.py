@@ -8,7 +8,8 @@ from typing import Any
 
 from redis import Redis
 
-from worker.model import Record, SeenIn, Sighting, encode
+from worker.events import Sighting
+from worker.model import Record, SeenIn, encode
 from worker.state.keys import Keys
 from worker.state.queue import Entry
 

@@ -287,4 +287,4 @@ def test_a_refused_sighting_is_replayed_as_one(office: Office) -> None:
     bury_refused(office.desk, refused, "not now")
     replay(office.desk, office.desk.letters.find())
     rows: Any = office.desk.redis.xrange(office.desk.keys.stream)
-    assert [fields for _, fields in rows] == [refused.fields]
+    assert [fields for _, fields in rows] == [refused.fields | {b"first_entry": refused.entry_id.encode()}]

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
+from itertools import permutations
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.store_entries import NOON, entry, record, sighting
+from tests.store_entries import NOON, entry, fields_of, record, sighting
 from worker.errors import ConfigurationError, SinkError
+from worker.events import FamilyChange, Member, Sighting
 from worker.model import (
     Author,
     Correction,
@@ -21,12 +23,13 @@ from worker.model import (
     Extraction,
     Media,
     Record,
+    Relation,
     Rights,
     SeenIn,
-    Sighting,
     Subject,
     encode,
 )
+from worker.state.queue import Entry
 from worker.store.sink import Sink, open_sink
 from worker.store.tables import records
 
@@ -370,7 +373,8 @@ def test_a_directory_that_cannot_be_made_is_a_sink_error(tmp_path: Path) -> None
 
 
 def near_copy(record_id: str, **fields: object) -> Record:
-    return record(record_id, family_id="head", relation="rewrite", similarity=0.97, matched_id="head", **fields)
+    facts = {"family_id": "head", "relation": "rewrite", "similarity": 0.97, "matched_id": "head"}
+    return record(record_id, **{**facts, **fields})
 
 
 def test_near_copies_are_kept_beside_their_head(sink: Sink) -> None:
@@ -397,6 +401,61 @@ def test_copies_are_found_by_id_and_by_where_they_were_seen(sink: Sink) -> None:
     for url in (place, "https://herald.example/1"):
         assert [(head.id, head.version) for head in sink.seen_at(url, 10)] == [("head", 2)]
     assert sink.seen_at("https://nobody.example/", 10) == []
+
+
+def belongs(record_id: str, family_id: str, sent: str, relation: Relation | None = None) -> Entry:
+    change = FamilyChange(family_id=family_id, head_id=family_id, members=(Member(id=record_id, relation=relation),))
+    return entry({"event": "family", "id": family_id, "family": encode(change)}, sent)
+
+
+def moved_twice(record_id: str) -> tuple[list[Record], list[Entry]]:
+    """Two versions of a record as they should be stored, and what is sent of it in order."""
+    alone = {"family_id": record_id, "relation": None, "similarity": None, "matched_id": None}
+    first = near_copy(record_id)
+    moved = [msgspec.structs.replace(first, **alone), near_copy(record_id, version=2, event="update", **alone)]
+    changes = [belongs(record_id, "y", "9-2", "rewrite"), belongs(record_id, record_id, "10-1")]
+    return moved, [entry(first, "9-1"), *changes, entry(moved[1], "10-2")]
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])
+def test_the_family_that_was_sent_last_holds_in_whatever_order_it_comes(sink: Sink, *, together: bool) -> None:
+    for number, order in enumerate(permutations(range(4))):
+        moved, sent = moved_twice(f"r{number}")
+        batch = [sent[index] for index in order]
+        for entries in [batch] if together else [[one] for one in [*batch, batch[0]]]:
+            assert not sink.write(entries).refused
+        assert sink.versions(f"r{number}") == moved, order
+
+
+def test_a_record_without_a_relation_was_recognised_by_nothing(sink: Sink) -> None:
+    result = sink.write([entry(near_copy("a"), "1-1"), belongs("a", "a", "2-1")])
+    assert (result.records, result.families, result.sightings) == (1, 1, 0)
+    (stored,) = sink.versions("a")
+    assert (stored.family_id, stored.relation, stored.similarity, stored.matched_id) == ("a", None, None, None)
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_kept_copies_follow_their_family(sink: Sink, *, late: bool) -> None:
+    told = Sighting(id="head", seen_in=SeenIn(source_id="courier", url=None, at=NOON), copy=near_copy("c1"))
+    sent = [entry(told, "1-1"), belongs("c1", "x", "1-2", "rewrite")]
+    for one in reversed(sent) if late else sent:
+        sink.write([one])
+    (kept,) = sink.copies("head", 10)
+    assert (kept.family_id, kept.relation, kept.matched_id) == ("x", "rewrite", "head")
+
+
+def test_a_replayed_record_is_as_old_as_when_it_was_refused(sink: Sink) -> None:
+    sink.write([belongs("a", "x", "2-1", "excerpt")])
+    sink.write([entry(fields_of(near_copy("a")) | {"first_entry": "1-1"}, "3-1")])
+    assert sink.versions("a")[0].family_id == "x"
+    sink.write([entry(fields_of(near_copy("b")) | {"first_entry": "no id"}, "3-2"), belongs("b", "x", "4-1")])
+    assert sink.versions("b")[0].family_id == "x"
+
+
+def test_a_family_that_cannot_be_read_is_refused(sink: Sink) -> None:
+    for fields in ({"family": b'{"family_id": 1}'}, {"record": encode(record("a"))}):
+        (refused,) = sink.write([entry({"event": "family", "id": "a", **fields})]).refused
+        assert "family" in refused.reason
 
 
 def test_a_copy_that_is_published_is_no_copy_any_more(sink: Sink) -> None:

@@ -364,18 +364,6 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     lane: Lane = "news"
 
 
-class Sighting(msgspec.Struct, frozen=True, kw_only=True):
-    """A copy of a stored record was seen elsewhere: the head's `seen_in` grows by one.
-
-    `copy` is the near copy itself, as it would have been published: kept beside its head, so that a wrong
-    verdict can be taken back and a withdrawn head replaced. Exact copies carry none: their text is the head's.
-    """
-
-    id: str
-    seen_in: SeenIn
-    copy: Record | None = None
-
-
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """A document that was refused or buried, with its original bytes and the reason."""
 

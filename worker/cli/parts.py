@@ -111,7 +111,7 @@ def store(
 
         def consult(progress: Progress) -> str | None:
             patience = SINK_SECONDS if progress.status == "writing" else 0.0
-            pulses.give(progress.records + progress.sightings, int(patience > 0), progress.detail, patience)
+            pulses.give(progress.entries, int(patience > 0), progress.detail, patience)
             return desk.pauses.why("store")
 
         def bury(entry: Entry, why: str) -> None:

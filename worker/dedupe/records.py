@@ -8,6 +8,7 @@ import msgspec
 
 from worker.dedupe.fingerprint import Fingerprint, content_hash, count_words, fingerprint
 from worker.dedupe.sketch import SketchInput
+from worker.events import CopyFacts
 from worker.model import Article, Document, Lane, Record, SeenIn, encode
 
 _DECIDED = {"id": "", "version": 1, "event": "create", "supersedes": None, "family_id": None}
@@ -63,14 +64,16 @@ def make_candidate(article: Article, document: Document, lane: Lane, processed_a
         at=document.received_at,
         origin=raw_reference(document, article),
     )
+    digests = fingerprint(document.source_id, article, document.received_at)
+    facts = encode(_copy_facts(article, document, digests))
     return Candidate(
-        fingerprint=fingerprint(document.source_id, article, document.received_at),
+        fingerprint=digests,
         source_id=document.source_id,
         published_at=article.published_at,
         to_sketch=_to_sketch(article, document),
         record_tail=encoded[len(_HEAD) :],
         withdrawn=article.withdrawn,
-        sighting_tail=b'"seen_in":' + encode(seen) + b"}",
+        sighting_tail=b'"seen_in":' + encode(seen) + b',"facts":' + facts + b"}",
         origin=document.origin,
         member=_member(document, article),
     )
@@ -80,6 +83,20 @@ def raw_reference(document: Document, article: Article) -> str:
     """Where the original bytes came from: path or URL, with `#member` for a part of it."""
     member = _member(document, article)
     return document.origin if member is None else f"{document.origin}#{member}"
+
+
+def _copy_facts(article: Article, document: Document, digests: Fingerprint) -> CopyFacts:
+    return CopyFacts(
+        identities=tuple(identity.hex() for identity in digests.identities),
+        text=digests.copy.hex(),
+        guid=article.guid,
+        headline=article.headline,
+        authors=article.authors,
+        source_name=article.source_name or document.source_name,
+        published_at=article.published_at,
+        published_precision=article.published_precision,
+        published_source=article.published_source,
+    )
 
 
 def _to_sketch(article: Article, document: Document) -> SketchInput:

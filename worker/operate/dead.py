@@ -18,6 +18,7 @@ from worker.secrets import mask
 from worker.state.letters import Filter
 from worker.state.queue import Entry
 from worker.state.receipts import today
+from worker.store.entries import first_sent
 
 log = structlog.get_logger()
 
@@ -29,13 +30,16 @@ DROP_OBJECTS = 100
 """Spool objects that are deleted after one wait for the server's disk."""
 PRESSURE_SECONDS = 0.5
 """Between two looks at a high-water mark while a replay waits for it."""
+STORE_LETTER = "store-"
+"""Begins the id of a letter of the store; the id of its entry follows."""
 UNBOOKED_STAGES = (STORE_STAGE, BELL_STAGE)
 """Letters of these stages are no document of the ledger's books."""
 
 
 def bury_refused(desk: Desk, entry: Entry, reason: str) -> None:
     """Keep a record that the store refused as a dead letter of stage `store`. Twice is once."""
-    data = entry.fields.get(b"record") or entry.fields.get(b"sighting") or msgspec.json.encode(_text(entry.fields))
+    carried = (entry.fields.get(name) for name in (b"record", b"sighting", b"family"))
+    data = next(filter(None, carried), None) or msgspec.json.encode(_text(entry.fields))
     document = Document(
         source_id=_source_of(data),
         origin=entry.fields.get(b"id", b"").decode("utf-8", "replace"),
@@ -45,7 +49,7 @@ def bury_refused(desk: Desk, entry: Entry, reason: str) -> None:
         media_type=RECORD_MEDIA_TYPE,
         member=entry.fields.get(b"event", b"").decode("utf-8", "replace"),
     )
-    _bury(desk, f"store-{entry.entry_id}", STORE_STAGE, "sink_error", reason, document)
+    _bury(desk, f"{STORE_LETTER}{first_sent(entry)}", STORE_STAGE, "sink_error", reason, document)
 
 
 def bury_message(desk: Desk, queue: str, body: bytes, content_type: str | None, reason: str) -> None:
@@ -165,8 +169,12 @@ def _replay_record(desk: Desk, letter: DeadLetter) -> int:
     content = letter.document.content or b""
     event = str(letter.document.member)
     fields: dict[str, bytes | str | int] = {"event": event, "id": letter.document.origin}
+    # What was told of its family meanwhile holds for it too.
+    fields["first_entry"] = letter.id.removeprefix(STORE_LETTER)
     if event == "seen":
         fields["sighting"] = content
+    elif event == "family":
+        fields["family"] = content
     else:
         fields |= {"version": _version_of(content), "record": content}
     return int(desk.letters.requeue(letter, fields))

@@ -13,6 +13,7 @@ from worker.model import Record
 from worker.state.families import Families, Family, Member
 from worker.store.read import COPIES_LIMIT, FIND_LIMIT, kept_copy, latest, lookup
 from worker.store.sink import Sink
+from worker.store.withdrawals import identities_of
 
 _FULL_ID = re.compile("[0-9a-f]{32}")
 
@@ -47,6 +48,8 @@ def show(desk: Desk, sink: Sink, record_id: str) -> dict[str, Any] | None:
 def split(desk: Desk, sink: Sink, record_id: str) -> dict[str, Any] | None:
     """Let a member stand alone; a dropped copy is published with it. Returns its new family.
 
+    Stored rows, and every consumer, follow by an entry of the storage queue.
+
     Raises ConfigurationError for a dropped copy whose text the store does not have.
     """
     families = Families(desk.redis, desk.settings)
@@ -58,7 +61,8 @@ def split(desk: Desk, sink: Sink, record_id: str) -> dict[str, Any] | None:
     if not known and kept is None:
         raise ConfigurationError(f"{record_id} is an exact copy, or its text was not kept: there is nothing to publish")
     record = None if known or kept is None else _standing_alone(kept)
-    alone = families.split(record_id, record)
+    hosts = [member.record_id for member in family.members]
+    alone = families.split(record_id, record, identities_of(sink, record_id, hosts) if record else ())
     return None if alone is None else _row(sink, alone)
 
 

@@ -10,14 +10,28 @@ from typing import Any, Literal
 from redis import Redis
 
 from worker.config import Settings
+from worker.dedupe.furniture import Furniture
+from worker.dedupe.records import Candidate
+from worker.dedupe.sketch import sketch_articles
 from worker.errors import StateError
 from worker.model import Record, Relation, encode
-from worker.state.index import RELATIONS, UNPUBLISHED, WITHDRAWN, generation_keys, generation_now, moment_of
+from worker.state.index import (
+    RELATIONS,
+    UNPUBLISHED,
+    WITHDRAWN,
+    article_arguments,
+    generation_keys,
+    generation_now,
+    moment_of,
+)
 from worker.state.keys import Keys
 from worker.state.scripts import Scripts
 
 _ATTEMPTS = 3
 """A generation can end between asking for the time and the script, but not twice."""
+TOLD_AT_ONCE = 500
+"""Members of a family that one entry of the storage queue tells of."""
+_Operation = Literal["show", "split", "merge", "promote"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +58,10 @@ class Family:
 
 
 class Families:
-    """The families in the memory of one state server. Ids are hexadecimal record ids."""
+    """The families in the memory of one state server. Ids are hexadecimal record ids.
+
+    Whatever changes is told in the storage queue (event `family`) by the step that changes it.
+    """
 
     def __init__(self, redis: Redis, settings: Settings) -> None:
         self._redis = redis
@@ -56,16 +73,28 @@ class Families:
         """The family of a record, or of the record a dropped copy was seen for; None where it is not remembered."""
         return self._run("show", record_id)
 
-    def split(self, record_id: str, record: Record | None = None) -> Family | None:
+    def split(self, record_id: str, record: Record | None = None, identities: Sequence[bytes] = ()) -> Family | None:
         """Take a member out of its family; the family it is in afterwards (its own).
 
         A dropped copy stands alone only as a `record`, which is published in the same step; without it nothing changes.
+        The `identities` lead to that record from then on.
         """
-        return self._run("split", record_id, record=record)
+        return self._run("split", record_id, record=record, identities=identities)
 
-    def promote(self, record_id: str, record: Record) -> Family | None:
-        """Publish a dropped copy, `record`, as the head of its family where that has none; else nothing changes."""
-        return self._run("promote", record_id, record=record)
+    def promote(
+        self, record_id: str, record: Record, identities: Sequence[bytes], exact: Candidate | None = None
+    ) -> Family | None:
+        """Publish a copy, `record`, as the head of the family of `record_id` where that has none; else nothing changes.
+
+        It is a member that was dropped; or, with `exact`, what the memory is told of an exact copy, which is no member
+        yet. The `identities` lead to the record from then on. The family as it is afterwards.
+        """
+        article = [b""] * 4
+        if exact is not None:
+            packed: Any = self._redis.get(self._keys.furniture(exact.source_id))
+            (sketch,) = sketch_articles([exact.to_sketch], Furniture.unpack(packed))
+            article = list(article_arguments(exact, sketch, None, []))
+        return self._run("promote", record_id, record.id, record, identities, article)
 
     def merge(self, record_id: str, other_id: str) -> Family | None:
         """The other's family joins the first's, and has its head; None where one of them is not remembered."""
@@ -73,10 +102,12 @@ class Families:
 
     def _run(
         self,
-        operation: Literal["show", "split", "merge", "promote"],
+        operation: _Operation,
         record_id: str,
         other_id: str = "",
         record: Record | None = None,
+        identities: Sequence[bytes] = (),
+        article: Sequence[bytes] = (),
     ) -> Family | None:
         try:
             ids = bytes.fromhex(record_id), bytes.fromhex(other_id)
@@ -87,8 +118,17 @@ class Families:
             generation = generation_now(self._redis, seconds)
             keys = [*generation_keys(self._keys, generation), self._keys.stream]
             published = encode(record) if record else b""
-            arguments = [2 * seconds, generation, seconds, operation, *ids, published]
-            answer = self._scripts.run("family", keys, arguments)
+            arguments = [
+                2 * seconds,
+                generation,
+                seconds,
+                operation,
+                *ids,
+                published,
+                TOLD_AT_ONCE,
+                b"".join(identities),
+            ]
+            answer = self._scripts.run("family", keys, [*arguments, *article])
             if answer != b"generation":
                 return None if answer is None else _family(answer)
         raise StateError("the memory's generation changed again and again; is the server's clock right?")

@@ -1,8 +1,11 @@
 -- Show or correct the family of a record. KEYS: the memory's twelve (copies.lua), stream
 -- ARGV: memory_ttl generation generation_seconds operation (show, split, merge or promote) id other_id record (or '')
+--       told_at_once, identities of the record (16 bytes each), and, to promote (other_id is the copy's), the four of
+--       copies.lua for an exact copy, empty for a member
 -- Answer: 'generation' (memory moved on), nil (not remembered), or
 -- {family id, head id or '', {id, version, flags, relation, received, published}*}, ids raw
-local operation, id, other, record = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local operation, id, other, record, told_at_once, identities = unpack(ARGV, 4, 9)
+told_at_once = tonumber(told_at_once)
 if math.floor(now_seconds() / ARGV[3]) ~= tonumber(ARGV[2]) then return 'generation' end
 open_memory(1, 0, 'drop', '')
 local current, before, no_features = memory.current, memory.before, ''
@@ -48,25 +51,74 @@ local function make_root(ticket, head)
   card.owner, card.relation = head, 0
 end
 
-local function publish(ticket, card)
-  card.flags, card.version = card.flags - UNPUBLISHED, 1
-  redis.call('XADD', KEYS[13], '*', 'event', 'create', 'id', hex(id), 'version', 1, 'record', record)
-  current.put_digest(string.sub(id, 1, 8), ticket)
+-- The storage queue gets to know which records, and copies that are kept, belong to a family from now on.
+local function tell(root, members)
+  local _, head = head_of(root, current.card(root))
+  local family = hex(current.card(root).id)
+  local begin = '{"family_id":"' .. family .. '","head_id":' .. (head and '"' .. hex(head.id) .. '"' or 'null') .. ',"members":['
+  for first = 1, #members, told_at_once do
+    local told = {}
+    for i = first, math.min(first + told_at_once - 1, #members) do
+      local card = members[i][2]
+      local relation = RELATIONS[card.relation]
+      told[#told + 1] = '{"id":"' .. hex(card.id) .. '","relation":' .. (relation and '"' .. relation .. '"' or 'null') .. '}'
+    end
+    redis.call('XADD', KEYS[13], '*', 'event', 'family', 'id', family, 'family', begin .. table.concat(told, ',') .. ']}')
+  end
 end
 
--- A dropped copy is published as the head of a family whose members are all withdrawn or dropped.
+local function publish(ticket, card)
+  redis.call('XADD', KEYS[13], '*', 'event', 'create', 'id', hex(card.id), 'version', 1, 'record', record)
+  current.put_digest(string.sub(card.id, 1, 8), ticket)
+  -- They led to the record it was a copy of; what is another record's by now stays so.
+  for at = 1, #identities, 16 do
+    local digest = string.sub(identities, at, at + 7)
+    local known, is_copy = find_digest(digest)
+    if not known or is_copy then current.put_digest(digest, ticket) end
+  end
+end
+
+local function publish_dropped(ticket, card)
+  card.flags, card.version = card.flags - UNPUBLISHED, 1
+  publish(ticket, card)
+  current.write(ticket, card)
+end
+
+-- An exact copy has no card yet, and its identities lead to what it was seen to be a copy of.
+local function publish_exact(root, beside)
+  local known, is_copy = find_digest(string.sub(other, 1, 8))
+  if known and not is_copy then return nil end
+  local ticket = add_card(read_article(10), 0, 1, EXACT, root, beside)
+  publish(ticket, current.card(ticket))
+  return ticket
+end
+
+-- A copy is published as the head of a family whose members are all withdrawn or dropped.
 local function publish_copy(root)
   if head_of(root, current.card(root)) then return root end
+  local ticket, beside
   for _, member in ipairs(members_of(root)) do
-    local ticket, card = member[1], member[2]
-    if card.id == id and has(card.flags, UNPUBLISHED) then
-      publish(ticket, card)
-      current.write(ticket, card)
-      promote(root)
-      return root
-    end
+    if member[2].id == other then ticket = member[1] end
+    if member[2].id == id then beside = member[1] end
   end
+  if ticket then
+    if not has(current.card(ticket).flags, UNPUBLISHED) then return root end
+    publish_dropped(ticket, current.card(ticket))
+  elseif ARGV[10] ~= '' then
+    ticket = publish_exact(root, beside)
+  end
+  if not ticket then return root end
+  promote(root)
+  tell(root, {{ticket, current.card(ticket)}})
   return root
+end
+
+-- A dropped copy leads to the record it was dropped for; that may have left the family.
+local function lead_dropped(members, root)
+  local host = head_of(root, current.card(root)) or root
+  for _, member in ipairs(members) do
+    if has(member[2].flags, UNPUBLISHED) then current.put_digest(string.sub(member[2].id, 1, 8), host + COPY) end
+  end
 end
 
 -- The member stands alone; the others keep together, under another root where it was theirs.
@@ -77,18 +129,20 @@ local function split(root)
   end
   if not alone or #others == 0 then return root end
   local ticket, card = alone[1], alone[2]
+  local is_dropped = has(card.flags, UNPUBLISHED)
+  if is_dropped and record == '' then return root end
   if ticket == root then
     make_root(others[#others][1], NONE)
     root = others[#others][1]
   end
   chain(root, others)
-  if has(card.flags, UNPUBLISHED) then
-    if record == '' then return root end
-    publish(ticket, card)
-  end
+  if is_dropped then publish_dropped(ticket, card) end
   make_root(ticket, ticket)
   chain(ticket, {})
   promote(root)
+  lead_dropped(others, root)
+  tell(ticket, {{ticket, current.card(ticket)}})
+  tell(root, members_of(root))
   return ticket
 end
 
@@ -99,6 +153,7 @@ local function merge(root)
   for _, member in ipairs(members_of(joining)) do members[#members + 1] = member end
   chain(root, members)
   if not head_of(root, current.card(root)) then promote(root) end
+  tell(root, members_of(root))
   return root
 end
 

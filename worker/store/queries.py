@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import Connection, Exists, Select, func, or_, select
 
+from worker.events import Sighting
 from worker.model import Record, decode_record
 from worker.store.sink import StoredRecord
-from worker.store.tables import copies, current_records, record_from, records, seen_in
+from worker.store.tables import copies, current_records, record_from, records, seen_in, sighting_from
 
 KEYS_PER_QUERY = 500
 """Bound on the parameters of one statement: SQLite before 3.32 takes 999."""
+_Key = TypeVar("_Key")
 _LAST_CHARACTER = "\U0010ffff"
 
 
@@ -90,7 +92,22 @@ def kept_copies(connection: Connection, record_id: str, limit: int) -> list[Reco
     return [decode_record(row) for row in rows]
 
 
-def chunks(values: Iterable[tuple[str, int]]) -> Iterator[list[tuple[str, int]]]:
+def sightings(connection: Connection, record_id: str, limit: int) -> list[Sighting]:
+    """Where copies of a record were seen, earliest first."""
+    query = select(seen_in).where(seen_in.c.id == record_id).order_by(seen_in.c.at, seen_in.c.place).limit(limit)
+    return [sighting_from(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def withdrawn(connection: Connection, ids: Iterable[str]) -> list[str]:
+    """Those of the ids whose highest version is a withdrawal."""
+    found: list[str] = []
+    for chunk in chunks(ids):
+        query = select(records.c.id).where(records.c.id.in_(chunk), records.c.event == "withdraw", ~_superseded())
+        found += connection.execute(query).scalars()
+    return found
+
+
+def chunks(values: Iterable[_Key]) -> Iterator[list[_Key]]:
     """The values in lists of at most KEYS_PER_QUERY."""
     iterator = iter(values)
     while chunk := list(islice(iterator, KEYS_PER_QUERY)):
@@ -98,10 +115,13 @@ def chunks(values: Iterable[tuple[str, int]]) -> Iterator[list[tuple[str, int]]]
 
 
 def _highest(connection: Connection, ids: Select[Any]) -> list[Record]:
-    newer = records.alias()
-    superseded = select(newer.c.id).where(newer.c.id == records.c.id, newer.c.version > records.c.version).exists()
-    query = select(records).where(records.c.id.in_(ids), ~superseded).order_by(records.c.id)
+    query = select(records).where(records.c.id.in_(ids), ~_superseded()).order_by(records.c.id)
     return [stored.record for stored in _records(connection, query)]
+
+
+def _superseded() -> Exists:
+    newer = records.alias()
+    return select(newer.c.id).where(newer.c.id == records.c.id, newer.c.version > records.c.version).exists()
 
 
 def _records(connection: Connection, query: Select[Any]) -> list[StoredRecord]:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Protocol
 
 from worker.errors import ConfigurationError
+from worker.events import Sighting
 from worker.model import Record
 from worker.state.queue import Entry
 
@@ -27,13 +28,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """What became of a batch: records and sightings now durable in the store, and entries it refused.
+    """What became of a batch: records, sightings and family changes now durable in the store, and entries it refused.
 
     An entry that was there before counts like a new one: writing twice has the effect of writing once.
     """
 
     records: int = 0
     sightings: int = 0
+    families: int = 0
     refused: tuple[Refused, ...] = ()
 
 
@@ -53,7 +55,10 @@ class Sink(Protocol):
     """
 
     def write(self, entries: Sequence[Entry]) -> WriteResult:
-        """Upsert the entries; on return all but the refused ones survive a power loss."""
+        """Upsert the entries; on return all but the refused ones survive a power loss.
+
+        The family of an id, in all its versions, is what the entry says that was sent last, whichever came last.
+        """
         ...
 
     def count(self) -> int:
@@ -100,6 +105,14 @@ class Sink(Protocol):
 
     def seen_at(self, url: str, limit: int) -> list[Record]:
         """The highest version of each record a copy of which was seen at `url`, published or not."""
+        ...
+
+    def sightings(self, record_id: str, limit: int) -> list[Sighting]:
+        """Where copies of a record were seen, near ones too (without the copy), earliest first."""
+        ...
+
+    def withdrawn(self, ids: Iterable[str]) -> list[str]:
+        """Those of the ids whose highest version is a withdrawal."""
         ...
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ with NORMAL a power loss could take back the commit and not the deletion.
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,10 +20,11 @@ from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, SQLAlchemyE
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from worker.errors import ConfigurationError, SinkError
-from worker.model import Record, Sighting
+from worker.events import FamilyChange, Sighting
+from worker.model import Record
 from worker.state.queue import Entry
-from worker.store import queries
-from worker.store.entries import decode_entry
+from worker.store import moves, queries
+from worker.store.entries import Value, decode_entry, entry_order
 from worker.store.sink import Refused, StoredRecord, WriteResult
 from worker.store.tables import (
     CURRENT_RECORDS,
@@ -61,10 +63,11 @@ _DROP_PUBLISHED = (
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """An entry and what it carries."""
+    """An entry, what it carries, and what tells whether it was sent before another (see `entry_order`)."""
 
     entry: Entry
-    value: Record | Sighting
+    value: Value
+    order: str
 
 
 class SqliteSink:
@@ -87,14 +90,14 @@ class SqliteSink:
         refused: list[Refused] = []
         for entry in entries:
             try:
-                work.append(_Work(entry, decode_entry(entry)))
+                work.append(_Work(entry, decode_entry(entry), entry_order(entry)))
             except ValueError as error:
                 refused.append(Refused(entry, str(error)))
         bad = self._write_what_fits(work)
         taken = {id(item) for item in work} - {id(item) for item, _ in bad}
         refused += [Refused(item.entry, reason) for item, reason in bad]
-        kept = sum(isinstance(item.value, Record) for item in work if id(item) in taken)
-        return WriteResult(kept, len(taken) - kept, tuple(refused))
+        kinds = Counter(type(item.value) for item in work if id(item) in taken)
+        return WriteResult(kinds[Record], kinds[Sighting], kinds[FamilyChange], tuple(refused))
 
     def count(self) -> int:
         """Stored (id, version) pairs."""
@@ -136,6 +139,14 @@ class SqliteSink:
         """Records a copy of which was seen at a URL."""
         return self._read(lambda connection: queries.seen_at(connection, url, limit))
 
+    def sightings(self, record_id: str, limit: int) -> list[Sighting]:
+        """Where copies of a record were seen, earliest first."""
+        return self._read(lambda connection: queries.sightings(connection, record_id, limit))
+
+    def withdrawn(self, ids: Iterable[str]) -> list[str]:
+        """Those of the ids whose highest version is a withdrawal."""
+        return self._read(lambda connection: queries.withdrawn(connection, ids))
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
@@ -159,12 +170,12 @@ class SqliteSink:
     def _commit(self, work: Sequence[_Work]) -> None:
         now = datetime.now(UTC)
         articles = [item.value for item in work if isinstance(item.value, Record)]
-        rows = [record_row(record, now) for record in articles]
         sightings = [item.value for item in work if isinstance(item.value, Sighting)]
+        rows = [record_row(record, now) for record in articles]
         seen = [seen_row(record.id, place) for record in articles for place in record.seen_in]
-        seen += [seen_row(sighting.id, sighting.seen_in) for sighting in sightings]
+        seen += [seen_row(sighting.id, sighting.seen_in, sighting.facts) for sighting in sightings]
         kept = [copy_row(sighting.id, sighting.copy) for sighting in sightings if sighting.copy]
-        named = {row["id"] for row in rows} | {row["id"] for row in kept}
+        changes = moves.told((item.value, item.order) for item in work if isinstance(item.value, FamilyChange))
         with self._engine.begin() as connection:
             if rows:
                 connection.execute(_UPSERT, rows)
@@ -172,8 +183,10 @@ class SqliteSink:
                 connection.execute(_ADD_SEEN, seen)
             if kept:
                 connection.execute(_ADD_COPY, kept)
+            named = _arrived(work)
             if named:
                 connection.execute(_DROP_PUBLISHED, [{"published": name} for name in sorted(named)])
+            moves.settle(connection, changes, named)
 
     def _read(self, ask: Callable[[Connection], _Answer]) -> _Answer:
         try:
@@ -223,6 +236,16 @@ def open_sink(url: str) -> SqliteSink:
             f"the store URL {url!r} needs a file: sqlite:///relative/path or sqlite:////absolute/path"
         )
     return SqliteSink(parsed)
+
+
+def _arrived(work: Iterable[_Work]) -> dict[str, str]:
+    """Id of each record and kept copy -> the order of the first entry that carries it."""
+    found: dict[str, str] = {}
+    for item in work:
+        value = item.value.copy if isinstance(item.value, Sighting) else item.value
+        if isinstance(value, Record):
+            found[value.id] = min(item.order, found.get(value.id, item.order))
+    return found
 
 
 def _engine(url: URL) -> Engine:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Boolean, CheckConstraint, Column, Float, Index, Integer, MetaData, Table, Text, UniqueConstraint
 
+from worker.events import CopyFacts, Sighting
 from worker.model import Record, SeenIn
 
 STORE_VERSION = 1
@@ -116,6 +117,7 @@ seen_in = Table(
     Column("url", Text),
     Column("origin", Text),
     Column("at", Text, nullable=False),
+    Column("facts", Text, comment="what the copy says of itself besides its text, as JSON (worker.events.CopyFacts)"),
     Index("seen_in_by_place", "place"),
 )
 
@@ -136,6 +138,16 @@ copies = Table(
 )
 """Near copies that were not published: nothing is lost by a wrong verdict."""
 
+family_changes = Table(
+    "family_changes",
+    metadata,
+    Column("id", Text, primary_key=True, comment="a record or kept copy"),
+    Column("family_id", Text, nullable=False),
+    Column("relation", Text),
+    Column("entry", Text, nullable=False, comment="the entry of the storage queue that said so, in a form that sorts"),
+)
+"""The last word on the family of an id, which holds for what was sent before it and comes only now too."""
+
 current_records = records.to_metadata(MetaData(), name="current_records")
 """The view of the highest version of each id, without withdrawn records."""
 
@@ -149,6 +161,7 @@ UPSERTED = tuple(str(column.name) for column in records.columns if column.name n
 """Columns that a repeated write of the same (id, version) sets again."""
 
 _FIELDS = ("id", "version", *UPSERTED)
+_SEEN_FIELDS = ("source_id", "url", "origin", "at")
 _encoder = msgspec.json.Encoder()
 
 
@@ -168,7 +181,7 @@ def record_row(record: Record, stored_at: datetime) -> dict[str, Any]:
     return row
 
 
-def seen_row(record_id: str, seen: SeenIn) -> dict[str, Any]:
+def seen_row(record_id: str, seen: SeenIn, facts: CopyFacts | None = None) -> dict[str, Any]:
     """A sighting as a row of `seen_in`."""
     return {
         "id": record_id,
@@ -177,7 +190,15 @@ def seen_row(record_id: str, seen: SeenIn) -> dict[str, Any]:
         "url": seen.url,
         "origin": seen.origin,
         "at": time_text(seen.at),
+        "facts": _encoder.encode(facts).decode() if facts else None,
     }
+
+
+def sighting_from(row: Mapping[str, Any]) -> Sighting:
+    """The sighting of a row of `seen_in`, without the copy."""
+    seen = msgspec.convert({name: row[name] for name in _SEEN_FIELDS}, SeenIn)
+    facts = msgspec.json.decode(row["facts"], type=CopyFacts) if row["facts"] else None
+    return Sighting(id=row["id"], seen_in=seen, facts=facts)
 
 
 def copy_row(head_id: str, record: Record) -> dict[str, Any]:
@@ -201,7 +222,7 @@ def record_from(row: Mapping[str, Any], sightings: Iterable[Mapping[str, Any]] =
         name: msgspec.json.decode(row[name]) if name in JSON_COLUMNS and row[name] is not None else row[name]
         for name in _FIELDS
     }
-    fields["seen_in"] = [{name: seen[name] for name in ("source_id", "url", "origin", "at")} for seen in sightings]
+    fields["seen_in"] = [{name: seen[name] for name in _SEEN_FIELDS} for seen in sightings]
     return msgspec.convert(fields, Record)
 
 

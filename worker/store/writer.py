@@ -27,7 +27,7 @@ from worker.state.families import Families
 from worker.state.keys import Keys
 from worker.state.queue import Entry, StorageQueue
 from worker.store.sink import Sink
-from worker.store.withdrawals import publish_next_copy, withdrawn_ids
+from worker.store.withdrawals import publish_next_copy, without_head
 
 PAGE_ENTRIES = 250
 """Entries of one read; reading in hundreds is fifteen times as fast as one by one."""
@@ -57,11 +57,17 @@ class Progress:
     detail: str = ""
     records: int = 0
     sightings: int = 0
+    families: int = 0
     refused: int = 0
     claimed: int = 0
     deleted: int = 0
     failures: int = 0
     committed_at: datetime | None = None
+
+    @property
+    def entries(self) -> int:
+        """Entries that were written."""
+        return self.records + self.sightings + self.families
 
 
 class Writer:
@@ -209,14 +215,14 @@ class Writer:
         self._progress = replace(self._progress, status="writing", detail="")
         self._consult(self._progress)
         result = self._sink.write(entries)
-        reason = self._may_bury(len(result.refused), result.records + result.sightings)
+        reason = self._may_bury(len(result.refused), result.records + result.sightings + result.families)
         if reason is not None:
             # They stay pending, and are written again when the pause is over.
             raise SinkError(f"the store refuses too much: {reason}")
         for refused in result.refused:
             _log.warning("record_refused", entry=refused.entry.entry_id, reason=refused.reason)
             self._bury(refused.entry, refused.reason)
-        for record_id in withdrawn_ids(entries):
+        for record_id in without_head(entries, self._sink):
             publish_next_copy(self._families, self._sink, record_id)
         self._queue.acknowledge(list(entries))
         before = self._progress
@@ -224,6 +230,7 @@ class Writer:
             before,
             records=before.records + result.records,
             sightings=before.sightings + result.sightings,
+            families=before.families + result.families,
             refused=before.refused + len(result.refused),
             committed_at=datetime.now(UTC),
         )
