@@ -19,6 +19,9 @@ def names(markup: str) -> list[str]:
     return next((group for group in groups if group), [])
 
 
+CARD = '<section><p class="card__author">Tom Lee</p></section>'
+
+
 @pytest.mark.parametrize(
     ("markup", "expected"),
     [
@@ -71,6 +74,12 @@ def names(markup: str) -> list[str]:
         ('<div class="byline">Lifestyle Desk / valleytimes</div>', []),
         ('<span class="byline">Valley Kiln Productions: Pots &amp; Podcast</span>', []),
         ('<span class="author">TM</span>', []),
+        ('<p class="author">This post was written by Ann Roe, Head of Kilns and Glazes</p>', ["Ann Roe"]),
+        ('<p class="author-note">Ann Roe</p>', []),
+        ("<p>责任编辑：王小明</p>", ["王小明"]),
+        ("<p>作者：记者王小明</p>", ["王小明"]),
+        ('<p class="byline">By Valley Desk</p><p class="byline">By Tom Lee</p>', ["Tom Lee"]),
+        (f'<p class="byline">By Valley Desk</p>{CARD}', []),
     ],
 )
 def test_reads_visible_bylines(markup: str, expected: list[str]) -> None:
@@ -97,6 +106,9 @@ def ld(author: str) -> str:
 
 
 BYLINE = '<p class="byline">By Tom Lee</p>'
+CITED = "".join(f"<meta name='{name}' content='Eva Lenz'>" for name in ("dc.creator", "citation_author"))
+CITED += "<meta name='citation_author' content='Tom Lee'>"
+EVA = "<p>Pictures of Eva Lenz</p>"
 LABELLED = "<meta name='twitter:label1' content='Interview by'><meta name='twitter:data1' content='Eva Lenz'>"
 SIGNED = "<div><p><b><a rel='author'>Tom Lee</a></b></p><p><b><a rel='author'>Eva Lenz</a></b></p></div>"
 
@@ -111,7 +123,7 @@ SIGNED = "<div><p><b><a rel='author'>Tom Lee</a></b></p><p><b><a rel='author'>Ev
         ("<meta name='author' content='Ann Roe'>", BYLINE, ["Tom Lee"]),
         ("<meta name='author' content='Valley Post - Eva Lenz'>", "", ["Eva Lenz"]),
         ("<meta name='author' content='Ann Roe'>", "", ["Ann Roe"]),
-        ("<meta name='cXenseParse:author' content='Eva Lenz'>", BYLINE, ["Eva Lenz"]),
+        ("<meta name='cXenseParse:author' content='Eva Lenz'>", f"{BYLINE}{EVA}", ["Eva Lenz"]),
         (
             "<meta name='twitter:label1' content='Written by'><meta name='twitter:data1' content='Eva Lenz'>",
             "",
@@ -119,7 +131,7 @@ SIGNED = "<div><p><b><a rel='author'>Tom Lee</a></b></p><p><b><a rel='author'>Ev
         ),
         (
             f"<meta name='author' content='Valley Post'>{LABELLED}",
-            BYLINE,
+            f"{BYLINE}{EVA}",
             ["Eva Lenz"],
         ),
         (
@@ -130,6 +142,27 @@ SIGNED = "<div><p><b><a rel='author'>Tom Lee</a></b></p><p><b><a rel='author'>Ev
         (ld('"TomL"'), BYLINE, ["Tom Lee"]),
         (ld('"Tom"'), '<p class="byline">By Tom</p><p>By Eva Lenz</p>', ["Tom"]),
         (ld('"TomL"'), "", ["TomL"]),
+        ("<meta name='author' value='Eva Lenz'>", "", ["Eva Lenz"]),
+        ("<meta name='author' content='Eva Lenz'>", BYLINE, ["Tom Lee"]),
+        ("<meta name='author' content='Eva Lenz'>", f"{BYLINE}{EVA}", ["Eva Lenz"]),
+        (
+            "<meta name='author' content='Valley Group'><meta name='article:author' content='Eva Lenz'>",
+            "",
+            ["Eva Lenz"],
+        ),
+        (
+            "<meta name='dc.creator' content='Lenz, Eva'><meta name='dc.creator' content='Lee, T.'>",
+            "",
+            ["Eva Lenz", "T. Lee"],
+        ),
+        (
+            CITED,
+            "",
+            ["Eva Lenz", "Tom Lee"],
+        ),
+        ("<meta name='author' content='Ann Roe'>", '<p class="author">Ann Roe</p>', ["Ann Roe"]),
+        ("", '<p class="byline">By Valley Desk</p><p><a href="/author/tom-lee">Tom Lee</a></p>', []),
+        ("", '<p class="author">Ann Roe</p>', ["Ann Roe"]),
         (ld('"Eva Lenz"'), BYLINE, ["Eva Lenz"]),
         (ld('"Eva Lenz"'), f"{BYLINE}<p>Editor : <a href='/eva'>Eva Lenz</a></p>", ["Tom Lee"]),
         (ld('"Eva Lenz"'), "<p>Editor: Eva Lenz</p>", ["Eva Lenz"]),

@@ -8,6 +8,7 @@ import pytest
 from tests.desk_support import document
 from worker.model import Author
 from worker.parse.draft import Draft
+from worker.parse.html_byline import visible_organisation
 from worker.parse.html_metadata import read_metadata
 from worker.parse.html_organisations import set_organisations
 from worker.parse.json_ld import read_facts
@@ -19,7 +20,7 @@ def read(*head: str) -> Draft:
     draft = Draft(document(), "text/html")
     for node in found.articles:
         read_facts(node, draft)
-    set_organisations(draft, found)
+    set_organisations(draft, found, None)
     return draft
 
 
@@ -73,6 +74,34 @@ def test_beside_people_counts_who_is_in_their_list_and_not_the_site(listed: str,
 
 def test_an_organisation_elsewhere_is_no_author_beside_people() -> None:
     assert organisations(ld('"Ann Roe"'), meta("Valley Desk")) == []
+
+
+@pytest.mark.parametrize(("shown", "expected"), [("The Valley Team", ["The Valley Team"]), ("vpost", [])])
+def test_who_a_byline_shows_counts_where_nothing_is_declared(shown: str, expected: list[str]) -> None:
+    found = read_metadata(lxml.html.document_fromstring("<html><body></body></html>"))
+    draft = Draft(document(), "text/html")
+    set_organisations(draft, found, shown)
+    assert [author.name for author in draft.fields.get("authors", ())] == expected
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        ('<p class="byline">By The Valley Team</p>', "The Valley Team"),
+        ('<p class="author">Redaktion</p>', "Redaktion"),
+        ('<p class="author">Kiln Desk / valleypost.example / 3 May 2025</p>', "Kiln Desk"),
+        ("<h1>Kiln</h1><ul><li>by <a>Valley Post</a></li></ul>", "Valley Post"),
+        ("<h1>Kiln</h1><p>Par AFP</p>", "AFP"),
+        ('<p class="byline">By Ann Roe, Valley Team</p>', None),
+        ('<p class="byline">Our team of potters lit the kiln</p>', None),
+        ("<h1>Kiln</h1><p>By the end of the year the kiln was lit again by a team.</p>", None),
+        ('<aside><p class="author">Redaktion</p></aside>', None),
+        ("<p>Valley Team</p>", None),
+    ],
+)
+def test_a_marked_byline_may_name_an_organisation(markup: str, expected: str | None) -> None:
+    tree = lxml.html.document_fromstring(f"<html><body>{markup}</body></html>")
+    assert visible_organisation(tree, ("Valley Post", "valleypost.example")) == expected
 
 
 def test_an_agency_is_author_and_provider() -> None:

@@ -91,13 +91,14 @@ _LONG_AGENCIES = frozenset(name for name in AGENCIES if " " in name)
 # A prefix that announces names, in the languages most feeds come in.
 BYLINE_PREFIX = re.compile(
     r"^(?:written by|reported by|by|vo[nm]|par|por|di|af|av|door|от|автор|yazan|oleh|texte?)\s*:?\s+|"
-    r"^(?:文|作者|記者|记者|取材)\s*[:：/／ ]\s*",
+    r"^(?:文|作者|記者|记者|取材)\s*[:：/／ ]\s*|^(?:本报)?记者(?=[\u4e00-\u9fff]{2,4}$)",
     re.IGNORECASE,
 )
 _BETWEEN_NAMES = re.compile(
     r"\s*[;,&|/、，]\s*|\s+(?:and|und|et|y|og|och|en|ve|и|with)\s+|\s+e\s+(?=[A-ZÀ-Þ])",
     re.IGNORECASE,
 )
+_CONJUNCTION = re.compile(r"\s+\w+\s+|\s*&\s*")
 _NO_NAME_WORD = re.compile(
     r"\b(?:staff|redaktion|rédaction|redacción|redazione|redação|editors?|editorial|newsroom|news desk|desk|team|"
     r"admin|webmaster|correspondents?|reporters?|writers?|contributors?|journalist|services?|agency|agentur|"
@@ -123,6 +124,8 @@ _LETTERS = re.compile(
     r"(?:M\.?D|Ph\.?D|D\.?O|R\.?N|R\.?D|D\.?V\.?M|J\.?D|M\.?A|M\.?S|M\.?B\.?A|B\.?A|B\.?Sc|M\.?Sc|CPA|CFP|Esq|Jr|Sr|"
     r"FACLM|LCSW|MPH|RDN|LMFT|NP)\.?(?:\s+[A-Z]{2,6}\.?)*"
 )
+_ROLE_OF = re.compile(r"\b(?:of|for|at)\s", re.IGNORECASE)
+"""What a role is of, which a conjunction may go on with: `Head of Kilns and Glazes`."""
 _ADDRESS = re.compile(r"https?://\S+|[(<]?\b[^\s()<>@]+@[^\s()<>@]+\.[A-Za-z]{2,}\b[)>]?")
 _LONGEST_NAME_CHARACTERS, _MOST_WORDS = 60, 6
 _MOST_NAMES = 50
@@ -143,10 +146,14 @@ def parse_byline(text: str, role: str | None = None) -> Byline:
     line = BYLINE_PREFIX.sub("", _ADDRESS.sub(" ", clean_line(text)).strip())
     people: dict[str, Author] = {}
     provider: str | None = None
-    after_whole = False
-    for part, apart in _parts(line.replace("(", ",").replace(")", ",")):
+    after_whole = in_role = False
+    for part, before in _parts(line.replace("(", ",").replace(")", ",")):
+        apart = "," in before
         name = BYLINE_PREFIX.sub("", part.strip(" .:-–—|•·*\"'“”"))
         name = _once(name)
+        in_role = in_role if _CONJUNCTION.fullmatch(before) else apart and after_whole and bool(_ROLE_OF.search(name))
+        if in_role and not is_agency(name):
+            continue
         if is_agency(name):
             provider = provider or name
         elif is_person_name(name) and not (apart and after_whole and _is_place_like(name)):
@@ -155,13 +162,13 @@ def parse_byline(text: str, role: str | None = None) -> Byline:
     return Byline(tuple(people.values()), provider)
 
 
-def _parts(line: str) -> Iterator[tuple[str, bool]]:
-    """The parts of a byline, each with whether a comma stands before it."""
-    start, apart = 0, False
+def _parts(line: str) -> Iterator[tuple[str, str]]:
+    """The parts of a byline, each with what stands before it."""
+    start, before = 0, ""
     for cut in islice(_BETWEEN_NAMES.finditer(line), _MOST_NAMES):
-        yield line[start : cut.start()], apart
-        start, apart = cut.end(), "," in cut.group()
-    yield line[start:], apart
+        yield line[start : cut.start()], before
+        start, before = cut.end(), cut.group()
+    yield line[start:], before
 
 
 def _once(name: str) -> str:

@@ -93,12 +93,12 @@ def read_page(markup: str, draft: Draft) -> Article:
     base = draft.fields.get("url")
     set_rights(draft, chain(rights_in_page(tree, found, base), rights_in_headers(draft.document.http)))
     set_media(draft, tree, base)
-    set_authors(draft, tree, found)
+    shown = set_authors(draft, tree, found)
     _set_visible_date(draft, tree)
     method = _set_body(draft, tree, markup, found)
     if "body_text" not in draft.fields:
         raise Rejected("no_article", "a page without article text")
-    set_organisations(draft, found)
+    set_organisations(draft, found, shown)
     return draft.finish("html", method)
 
 

@@ -12,7 +12,7 @@ from worker.clean.people import is_agency, is_person_name
 from worker.clean.text import clean_line
 from worker.model import Author
 from worker.parse.draft import Draft
-from worker.parse.html_byline import EXPLICIT, names_beside, visible_names, without_sites
+from worker.parse.html_byline import EXPLICIT, names_beside, visible_names, visible_organisation, without_sites
 from worker.parse.html_byline_text import look_like_names
 from worker.parse.html_declared import declared_authors
 from worker.parse.html_metadata import Metadata, site_names
@@ -32,10 +32,11 @@ _OUTLET = re.compile(
 """Words that outlets are named with in the languages of most feeds, and articles before their names."""
 
 
-def set_authors(draft: Draft, tree: lxml.html.HtmlElement, found: Metadata) -> None:
-    """Sets the authors of a page where JSON-LD named none; `draft` may hold authors that JSON-LD named.
+def set_authors(draft: Draft, tree: lxml.html.HtmlElement, found: Metadata) -> str | None:
+    """Sets the people who wrote a page; `draft` may hold authors that JSON-LD named.
 
-    An outlet is no author. A person whose site it is counts where nobody else is named.
+    An outlet is no person. Somebody whose site it is counts where nobody else is named. Returns the organisation that a
+    byline names, where no person is found.
     """
     sites = site_names(found)
     declared = declared_authors(found)
@@ -47,26 +48,44 @@ def set_authors(draft: Draft, tree: lxml.html.HtmlElement, found: Metadata) -> N
     _correct(draft, tree, sites)
     _complete(draft, tree, sites)
     if "authors" not in draft.fields:
-        any(draft.set_authors(without_sites(names, sites), "byline") for names in visible_names(tree))
+        any(draft.set_authors(without_sites(names, sites), "byline") for names in visible_names(tree, sites))
     if "authors" not in draft.fields and owners:
         draft.set_authors(owners[:1], "meta")
-    if "authors" not in draft.fields:
+    if "authors" in draft.fields:
+        return None
+    shown = visible_organisation(tree, sites)
+    if shown is not None and _is_owner(shown, found, sites):
+        draft.set_authors([shown], "byline")
+    elif shown is None:
         draft.set_authors(without_sites(_guessed(tree), sites), "text")
+    return shown
 
 
 def _correct(draft: Draft, tree: lxml.html.HtmlElement, sites: tuple[str, ...]) -> None:
-    """Replaces a declared author that is only a login name, or whom the page calls its editor, by who is shown."""
+    """Replaces a declared author that cannot be right by who is shown.
+
+    That is one that is only a login name, whom the page calls its editor, or whom its head names and its body never.
+    """
     known = [person.name for person in draft.fields.get("authors", ())]
-    login = bool(known) and not any(map(_could_be_name, known))
-    if not login and not (len(known) == 1 and _is_editor(tree, known[0])):
+    if not known:
         return
-    groups = [without_sites(names, sites) for names in visible_names(tree)]
+    login = not any(map(_could_be_name, known))
+    unseen = draft.provenance.get("authors") == "meta" and not any(_is_seen(tree, name) for name in known)
+    if not (login or unseen or (len(known) == 1 and _is_editor(tree, known[0]))):
+        return
+    groups = [without_sites(names, sites) for names in visible_names(tree, sites)]
     if login and any(name in group for name in known for group in groups):
         return
     shown = next((group for group in islice(groups, EXPLICIT) if group and not set(group) & set(known)), [])
     if shown:
         del draft.fields["authors"]
         draft.set_authors(shown, "byline")
+
+
+def _is_seen(tree: lxml.html.HtmlElement, name: str) -> bool:
+    """Whether the page's body holds a name."""
+    body = tree.find("body")
+    return body is not None and name.casefold() in " ".join(body.text_content().split()).casefold()
 
 
 def _complete(draft: Draft, tree: lxml.html.HtmlElement, sites: tuple[str, ...]) -> None:

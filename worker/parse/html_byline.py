@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import lxml.html
 
 from worker.clean.text import clean_line
-from worker.parse.html_byline_text import DATE, LABEL, LONGEST, lines_of, looks_like_name, people_in
+from worker.parse.html_byline_text import DATE, LABEL, LONGEST, lines_of, organisation_in, people_in
 
 _FEWEST_LETTERS = 3
 _AUTHOR_WORD = re.compile(
@@ -29,7 +29,7 @@ _DIGIT = re.compile(r"\d")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _ELSEWHERE = re.compile(
     r"comment|kommentar|related|recommend|teaser|promo|sidebar|footer|(?<!v)card|widget|nav|menu|share|social|avatar|image|photo|bio\b|"
-    r"description|date|follow|newsletter|more-?from|(?:^|[\W_])(?:tag|category|topic)s?(?:$|[\W_])",
+    r"description|date|follow|newsletter|more-?from|(?:^|[\W_])(?:tag|category|topic|note)s?(?:$|[\W_])",
     re.IGNORECASE,
 )
 _OTHER_TEXTS = re.compile(
@@ -51,7 +51,7 @@ _SAYS_BY = re.compile(
     r"[\s|·•–-]*(?:(?:(?:written|reported|posted|published|story|words|text|interview)\s+)?by|(?:verfasst|geschrieben|erstellt|"
     r"veröffentlicht|text|ein (?:gast)?(?:artikel|beitrag|bericht|kommentar))?\s*von|(?:écrit |publié )?par|"
     r"(?:escrito |publicado )?por|(?:scritto )?da|di|a cura di|door|av|af|oleh|autor(?:in|en|innen)?|author|"
-    r"contributors?(?=\s*[:：])|redaktion(?=\s*[:：])|penulis|投稿者)"
+    r"contributors?(?=\s*[:：])|redaktion(?=\s*[:：])|penulis|投稿者|(?:责任编辑|责编|编辑|记者|作者|撰文)(?=\s*[:：]))"
     r"(?:\s*[:：]|\s|$|(?-i:(?<=y|n|r)(?=[A-ZÀ-Þ])))",
     re.IGNORECASE,
 )
@@ -68,7 +68,7 @@ _OTHER_ROLE = re.compile(
 """What announces somebody else than the author."""
 _PLAIN_SAYING = re.compile(
     r"(?:written|posted|published) by|(?:verfasst|geschrieben|veröffentlicht) von|(?:écrit|publié) par|"
-    r"(?:escrito|publicado) por|scritto da",
+    r"(?:escrito|publicado) por|scritto da|责任编辑|责编|编辑|记者|作者|撰文",
     re.IGNORECASE,
 )
 """What announces an author even where a single word follows."""
@@ -106,13 +106,26 @@ def _without_outlet(name: str, own: set[str]) -> str:
     return kept[0] if len(parts) > 1 and len(kept) == 1 else name
 
 
-def visible_names(tree: lxml.html.HtmlElement) -> Iterator[list[str]]:
-    """Groups of names as the page shows them: first those that look like names, the most explicit markup first."""
-    marked = [tree.xpath(path) for path in _MARKUP]
+def visible_organisation(tree: lxml.html.HtmlElement, sites: tuple[str, ...]) -> str | None:
+    """The team, the agency or the site itself that a marked byline names; None where there is none."""
+    named, _, saying, _ = _look(tree)
+    marked = chain.from_iterable(tree.xpath(path) for path in _MARKUP)
+    return next(filter(None, (_organisation_of(element, sites) for element in (*marked, *saying, *named))), None)
+
+
+def visible_names(tree: lxml.html.HtmlElement, sites: tuple[str, ...] = ()) -> Iterator[list[str]]:
+    """Groups of names as the page shows them: first those that look like names, the most explicit markup first.
+
+    Where marked bylines name an organisation and no person, nothing less explicit counts.
+    """
     named, profiles, saying, dated = _look(tree)
-    for elements in (*marked, saying, named):
+    kinds = [*(tree.xpath(path) for path in _MARKUP), saying, named]
+    explicit = [_before_organisation(elements, sites) for elements in kinds]
+    for elements in explicit:
         yield _names_in(elements, strict=True)
-    for elements in (*marked, named):
+    if any(len(before) < len(elements) for before, elements in zip(explicit, kinds, strict=True)):
+        return
+    for elements in (*kinds[:2], named):
         yield _names_in(elements, strict=False)
     yield _names_in([link for link in profiles if _leads_to_name(link)], strict=True)
     yield _names_in([link for link in profiles if LABEL.match(clean_line(lines_of(link)))], strict=False)
@@ -181,8 +194,8 @@ def _names_with_date(element: lxml.html.HtmlElement, text: str) -> list[str]:
     if around is not None and text.rstrip().endswith("|"):
         text = clean_line(lines_of(around))
     found = _DATED.match(text)
-    name = clean_line(found["name"] or found["after"]) if found else ""
-    return [name] if looks_like_name(name) and not _is_elsewhere(element) else []
+    names = people_in(found["name"] or found["after"], strict=True) if found else []
+    return names if names and not _is_elsewhere(element) else []
 
 
 def _leads_to_name(link: lxml.html.HtmlElement) -> bool:
@@ -212,6 +225,21 @@ def _names_in(elements: Elements, *, strict: bool) -> list[str]:
             rest = (name for other in like for name in _names_of(other, strict=strict))
             return list(dict.fromkeys([*names, *rest]))
     return []
+
+
+def _before_organisation(elements: Elements, sites: tuple[str, ...]) -> Elements:
+    """The elements without those after one that names an organisation alone: other texts', unless of its own list."""
+    for index, element in enumerate(elements):
+        if _organisation_of(element, sites):
+            return [*elements[:index], *(other for other in elements[index + 1 :] if _are_alike(element, other))]
+    return elements
+
+
+def _organisation_of(element: lxml.html.HtmlElement, sites: tuple[str, ...]) -> str | None:
+    """The organisation that an element names as author; None where it names a person, or is another text's."""
+    if _is_elsewhere(element) or without_sites(_names_of(element, strict=True), sites):
+        return None
+    return organisation_in(element.get("content") or lines_of(element), sites)
 
 
 def _are_alike(element: lxml.html.HtmlElement, other: lxml.html.HtmlElement) -> bool:

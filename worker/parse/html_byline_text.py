@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import lxml.html
 from lxml import etree
 
-from worker.clean.people import BYLINE_PREFIX, parse_byline
+from worker.clean.people import BYLINE_PREFIX, is_agency, parse_byline
 from worker.clean.text import clean_line
 
 LABEL = re.compile(
@@ -17,7 +17,8 @@ LABEL = re.compile(
     r"geschrieben von|erstellt von|veröffentlicht von|ein (?:gast)?(?:artikel|beitrag|bericht|kommentar) von|"
     r"autor(?:in|en|innen|es|a)?|par|"
     r"écrit par|publié par|auteurs?|por|escrito por|publicado por|di|scritto da|da|a cura di|autore|door|"
-    r"geschreven door|af|av|skrevet av|tekst|от|автор|yazan|oleh|penulis|投稿者|著者|作者|文)"
+    r"geschreven door|af|av|skrevet av|tekst|от|автор|yazan|oleh|penulis|"
+    r"投稿者|著者|作者|文|责任编辑|责编|编辑|记者|撰文)"
     r"(?:\s*[:：]\s*|\s+|$|(?-i:(?<=y|n|r)(?=[A-ZÀ-Þ])))",
     re.IGNORECASE,
 )
@@ -32,12 +33,15 @@ _TAIL = re.compile(
     r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mai|okt|dez)[a-z]*\.? \d|"
     r"\b(?:published|updated|posted|last|follow|veröffentlicht|aktualisiert|stand|publié|mis à jour|publicado|"
     r"actualizado|pubblicato|hace|il y a|tiempo|read(?:ing)? time|min read|subscribe|see full bio|reviewed by|"
-    r"medically|fact|edited by|read more|in|for|on|am|um|le|el|vom|illustration|fotos?|photos?|editor)\b).*",
+    r"medically|fact|edited by|read more|(?:in|for|on|am|um|le|el|vom)(?=\s+\S)|"
+    r"(?-i:in|on|am|um|le|el|vom)$|illustration|fotos?|photos?|editor)\b|"
+    r"\s@\s).*",
     re.IGNORECASE | re.DOTALL,
 )
 _BEFORE = re.compile(
     r"^(?:about(?: the authors?)?|über|view all posts by|see all (?:articles|posts) by|"
     r"(?:zeige )?alle (?:beiträge|artikel) von|"
+    r"this (?:post|article|story|piece|guide) (?:was |is )?(?:originally )?(?:written|published|posted|authored) by|"
     r"read more about|more (?:from|by)|posts? by|articles? by|insights from|author posted by)\s*:?\s*|"
     rf"^(?:posted|published|veröffentlicht|erstellt|publié|publicado)(?: on| am| le| el)?:? {DATE}[\d:., ]*"
     r"(?=(?:by|von|par|por) )|^[\s|·•–-]+",
@@ -50,7 +54,16 @@ _NAME_WORD = re.compile(
     r"(?:[^\W\d_a-zß-öø-ÿ][^\W\d_]*[.'’-]?)+|(?:[A-Z]\.)+|d[’'][A-Z]\w+|"
     r"(?:van|von|der|den|de|del|della|da|di|do|dos|du|la|le|el|al|bin|ben|ibn|zu|zur|af|av|y|e|ter|ten|st)\.?"
 )
+_TEAM = re.compile(
+    r"(?:.* )?(?:team|staff|staff (?:writers?|reporters?|reports?)|desk|editors|editorial (?:board|staff)|newsroom|"
+    r"\w*redaktion|redaktionsteam|redacción|rédaction|redazione|redação|redactie|redakcja|redaksi)|"
+    r"(?:die )?(?:redaktion|redacción|rédaction|redazione|redação|redactie|redakcja|redaksi) .*",
+    re.IGNORECASE,
+)
+"""A team that signs as such, in the languages of most feeds."""
+_BESIDE = re.compile(r"\s+[/|·•–—-]\s+|\s*[|]\s*|\s*,\s+")
 LONGEST = 160
+_LONGEST_TEAM, _MOST_TEAM_WORDS = 60, 6
 _MOST_LINES = 6
 _MOST_WORDS = 5
 _MOST_LETTERS = 3
@@ -108,11 +121,32 @@ def people_in(text: str, *, strict: bool) -> list[str]:
     return []
 
 
-def _names_in_line(line: str) -> list[str]:
+def organisation_in(text: str, sites: Iterable[str]) -> str | None:
+    """The team, the agency or the site itself that a byline names; None where it names none of them."""
+    known = {key for site in map(key_of, sites) for key in (site, site.partition(".")[0]) if key}
+    for line in [line for line in map(clean_line, text.split("\n")) if line][:_MOST_LINES]:
+        name = _BESIDE.split(_TAIL.sub("", _unlabelled(line[: 2 * LONGEST])))[0].strip(" .:")
+        if not 1 < len(name) <= _LONGEST_TEAM or len(name.split()) > _MOST_TEAM_WORDS:
+            continue
+        if _TEAM.fullmatch(name) or is_agency(name) or key_of(name) in known:
+            return name
+    return None
+
+
+def key_of(name: str) -> str:
+    """A name's letters and figures, to compare by; an address keeps its dots."""
+    return "".join(re.findall(r"[^\W_]+|(?<=\w)\.(?=\w)", name.casefold()))
+
+
+def _unlabelled(line: str) -> str:
     line = _BEFORE.sub("", line)
     for _ in range(2):
         line = LABEL.sub("", line, count=1) if LABEL.match(line) else line
-    line = BYLINE_PREFIX.sub("", _IN_BRACKETS.sub("", line))
+    return BYLINE_PREFIX.sub("", line)
+
+
+def _names_in_line(line: str) -> list[str]:
+    line = _IN_BRACKETS.sub("", _unlabelled(line))
     kept = _TAIL.sub("", line)
     if not 2 <= len(kept) <= LONGEST or (" " not in kept and _NO_DATE_AFTER.match(line, len(kept))):
         return []

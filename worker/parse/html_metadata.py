@@ -82,7 +82,8 @@ def _meta(tree: lxml.html.HtmlElement) -> dict[str, list[str]]:
     meta: dict[str, list[str]] = {}
     for element in tree.iter("meta"):
         name = element.get("property") or element.get("name") or element.get("itemprop")
-        content = element.get("content")
+        # Not a few pages write `value`, as of a form's input.
+        content = element.get("content") or element.get("value")
         if name and content:
             meta.setdefault(name.strip().lower(), []).append(content)
     return meta

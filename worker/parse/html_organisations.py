@@ -29,7 +29,7 @@ _NO_NAME = re.compile(
 """Addresses, and what site software calls accounts that name nobody."""
 
 
-def set_organisations(draft: Draft, found: Metadata) -> None:
+def set_organisations(draft: Draft, found: Metadata, shown: str | None) -> None:
     """Adds the organisations that a page declares as authors; `draft` holds the people that were found.
 
     Beside people count only those of the list that named the people, and never the site itself.
@@ -45,7 +45,8 @@ def set_organisations(draft: Draft, found: Metadata) -> None:
     groups: list[tuple[Iterable[str], str]] = [(persons, "json-ld")]
     groups += [(names, "meta") for names in declared_authors(found)]
     groups.append(((name for name, _ in listed), "json-ld"))
-    any(draft.add_organisations(filter(_is_name, map(_clean, names)), origin) for names, origin in groups)
+    if not any(draft.add_organisations(filter(_is_name, map(_clean, names)), origin) for names, origin in groups):
+        draft.add_organisations(filter(_is_name, [shown or ""]), "byline")
 
 
 def _listed(found: Metadata) -> Iterator[tuple[str, bool]]:
