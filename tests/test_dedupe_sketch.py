@@ -160,6 +160,33 @@ def test_credit_lines_at_the_ends_are_left_out(line: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "8 : 44AM BST 16 Sep 2013",
+        "updated 7 / 28 / 2004 3 : 02 : 00 PM ET",
+        "Updated at 10:50 a.m. ET",
+        "By Hanna Lindqvist",
+        "Advertisement",
+        "Mats Ekholm contributed to this report.",
+    ],
+)
+def test_credit_lines_between_others_are_left_out(line: str) -> None:
+    standfirst, note = "Coasters go to Varnholm", "Hanna Lindqvist is a reporter in Ostmere"
+    assert trim(f"{standfirst}\n{line}\n{STORY}\n{line}\n{note}") == f"{standfirst}\n{STORY}\n{note}"
+
+
+@pytest.mark.parametrize("line", ["Sep 1278 1279 1283", "Saturday 14:30", "by Dudley Holm.", "1987.", "69.50-70.00."])
+def test_rows_of_tables_and_wrapped_sentences_between_others_stay(line: str) -> None:
+    assert trim(f"Prices at noon\n{line}\n{STORY}") == f"Prices at noon\n{line}\n{STORY}"
+
+
+@pytest.mark.parametrize("filler", ["Advertisement ", "Recommended for you Story continues below advertisement "])
+def test_what_stands_between_parts_of_a_page_does_not_begin_a_summary(filler: str) -> None:
+    assert trim(filler + STORY) == STORY
+    assert trim("Advertisement prices fell by 3% in Ostmere.").startswith("Advertisement prices")
+
+
+@pytest.mark.parametrize(
     "line", ["By noon the quay was empty and 14 men had gone home.", "14 men, 3 boats and a dog were saved."]
 )
 def test_sentences_are_no_credit_lines(line: str) -> None:

@@ -11,6 +11,9 @@ import re
 
 HEAD_LINES = 3
 TAIL_LINES = 4
+END_LINES = 5
+"""So many lines at each end are looked at for credits that stand between others: the time of publication comes after
+a standfirst, a note on the author after the copyright."""
 _LONGEST_CREDIT = 120
 _LONGEST_DATELINE = 110
 _LONGEST_TRAILER = 160
@@ -48,6 +51,17 @@ _CREDIT_PHRASES = (
     r"(?:advertisement|recommended for you)\W*$|story continues below",
 )
 _CREDIT = re.compile(rf"\W*(?:{'|'.join(_CREDIT_PHRASES)})", re.IGNORECASE)
+_PUBLISHED = re.compile(
+    r"(?=\W*(?:posted|published|updated|last|modified|edited|created|first)\b"
+    r"|.*\d ?[:.] ?\d\d(?!\d).*\b(?:19|20)\d\d\b|.*\b(?:19|20)\d\d\b.*\d ?[:.] ?\d\d(?!\d))",
+    re.IGNORECASE,
+)
+"""What tells a time of publication from a row of a table: a word that says so, or a clock time beside a year."""
+_BYLINE = re.compile(r"(?:By|Von|Par|Por|Di|Door) [A-ZÀ-Þ][\w.'’-]+(?: [A-ZÀ-Þ][\w.'’-]*){1,4}\W*$")
+_FILLER = re.compile(
+    r"\s*(?:(?i:recommended for you|story continues below(?: this)?(?: advertisement)?|advertisement)[\s.:…]+)+"
+    r"(?=[^\w\s]*[A-ZÀ-Þ\d])"
+)
 _TRAILER_HINTS = (
     "full",
     "original",
@@ -73,9 +87,12 @@ def trim(body_text: str) -> str:
     """A body without its dateline, and without credit lines and syndication trailers at its ends."""
     lines = body_text.strip().split("\n")
     if len(lines) == 1:
-        return _without_trailer(_without_dateline(lines[0]))
+        return _without_trailer(_without_dateline(_FILLER.sub("", lines[0], count=1)))
     first = _first_line(lines)
     last = _last_line(lines, first)
+    lines = _without_credits(lines[first : last + 1])
+    first, last = 0, len(lines) - 1
+    lines[0] = _FILLER.sub("", lines[0], count=1)
     for at in range(first, min(first + 2, last)):
         lines[at] = _without_trailer(_without_dateline(lines[at]))
     if _is_teaser(lines, first, last):
@@ -97,6 +114,19 @@ def is_credit(line: str) -> bool:
     if len(line) > _LONGEST_CREDIT and not line.startswith("Related"):
         return False
     return any(pattern.match(line) for pattern in (_BY, _DASH_NAME, _CREDIT, _TIME_STAMP))
+
+
+def _without_credits(lines: list[str]) -> list[str]:
+    """Lines without the credits near their ends; the first and the last stay."""
+    count = len(lines)
+    near = {*range(1, min(END_LINES + 1, count - 1)), *range(max(1, count - 1 - END_LINES), count - 1)}
+    credits_at = {at for at in near if len(lines[at]) <= _LONGEST_CREDIT and _is_surely_credit(lines[at])}
+    return [line for at, line in enumerate(lines) if at not in credits_at] if credits_at else lines
+
+
+def _is_surely_credit(line: str) -> bool:
+    """Is this line a credit even between others, where wrapped sentences and rows of tables stand too?"""
+    return bool(_CREDIT.match(line) or _BYLINE.match(line) or (_PUBLISHED.match(line) and _TIME_STAMP.match(line)))
 
 
 def _first_line(lines: list[str]) -> int:
