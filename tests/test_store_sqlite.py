@@ -458,6 +458,13 @@ def test_a_family_that_cannot_be_read_is_refused(sink: Sink) -> None:
         assert "family" in refused.reason
 
 
+@pytest.mark.parametrize("identities", [[], ["no id"]])
+def test_facts_without_an_id_are_refused(sink: Sink, identities: list[str]) -> None:
+    seen = msgspec.to_builtins(sighting("a")) | {"facts": {"identities": identities}}
+    (refused,) = sink.write([entry({"event": "seen", "id": "a", "sighting": msgspec.json.encode(seen)})]).refused
+    assert "identities" in refused.reason
+
+
 def test_a_copy_that_is_published_is_no_copy_any_more(sink: Sink) -> None:
     told = entry(Sighting(id="head", seen_in=SeenIn(source_id="courier", url=None, at=NOON), copy=near_copy("c1")))
     sink.write([entry(record("head")), told])

@@ -7,6 +7,7 @@ import os
 import signal
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 
@@ -118,6 +119,40 @@ def test_near_and_exact_copies_follow_in_the_order_in_which_they_were_seen(offic
         followed.append(published(office))
     assert followed == [["b"], ["c"], ["d"], ["e"], []]
     assert office.reconcile().balanced
+
+
+def test_a_copy_that_came_before_the_writer_did_leads_and_the_seen_one_follows_it(office: Office) -> None:
+    send(office, "a", HARBOUR, 0)
+    send(office, "b", HARBOUR, 1)
+    push(office, "a", HARBOUR, 2, "canceled")
+    send(office, "c", HARBOUR, 3)
+    assert published(office) == ["c"]
+    kill(office, "c", 4)
+    assert published(office) == ["b"]
+
+
+@pytest.mark.parametrize("body", [HARBOUR, NEAR], ids=["exact", "near"])
+def test_a_copy_that_its_own_publisher_took_back_follows_nobody(office: Office, body: str) -> None:
+    send(office, "a", HARBOUR, 0)
+    send(office, "b", body, 1)
+    kill(office, "b", 2)
+    kill(office, "a", 3)
+    assert published(office) == []
+    assert office.reconcile().balanced
+
+
+def test_writers_that_act_at_once_publish_one_follower(office: Office) -> None:
+    send(office, "a", HARBOUR, 0)
+    for source, body in {"b": HARBOUR, "c": NEAR, "d": HARBOUR}.items():
+        send(office, source, body, 1)
+    (head,) = office.sink.newest(10)
+    push(office, "a", HARBOUR, 2, "canceled")
+    families = Families(office.desk.redis, office.desk.settings)
+    withdrawal = office.desk.redis.xlen(office.desk.keys.stream)
+    with ThreadPoolExecutor(8) as pool:
+        named = list(pool.map(lambda _: publish_next_copy(families, office.sink, head.id), range(16)))
+    assert len(set(named) - {None}) == 1
+    assert office.desk.redis.xlen(office.desk.keys.stream) == withdrawal + 2, "the follower, and its family"
 
 
 def test_each_follower_has_the_text_that_it_copied(office: Office) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -16,7 +17,9 @@ class CopyFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     `text` is the digest of the text that makes a copy, empty where that is too short to judge.
     """
 
-    identities: tuple[str, ...]
+    identities: Annotated[
+        tuple[Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")], ...], msgspec.Meta(min_length=1)
+    ]
     text: str = ""
     guid: str | None = None
     headline: str | None = None

@@ -71,7 +71,7 @@ def merge(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let the family of the second record join that of the first. Nothing that is stored is taken back.
+    """Let the family of the second record join that of the first; stored records follow, none is taken back.
 
     Example: [bold]copydesk families merge 3f0c9a41 77d1e2c0[/bold]
     """

@@ -1,8 +1,8 @@
 """The storage queue: the Stream that carries records to every consumer group.
 
-An entry has the fields `event` (create, update, withdraw or seen), `id`, `version`, and `record` (JSON, see
-docs/record.schema.json) or, for `seen`, `sighting` (JSON of worker.model.Sighting). Entries leave the stream
-only when every group has acknowledged them.
+An entry has the fields `event` (create, update, withdraw, seen or family), `id`, `version`, and `record` (JSON, see
+docs/record.schema.json) or, for `seen`, `sighting`, for `family`, `family` (JSON of worker.events). Entries leave the
+stream only when every group has acknowledged them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from worker.state.scripts import Scripts
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One stream entry: its id and its fields (`event`, `id`, `version`, `record` or `sighting`) as bytes."""
+    """One stream entry: its id and its fields (`event`, `id`, `version`, `record` or what else it carries) as bytes."""
 
     entry_id: str
     fields: dict[bytes, bytes]

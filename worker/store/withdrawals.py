@@ -22,6 +22,7 @@ from worker.state.queue import Entry
 from worker.store.entries import decode_entry
 from worker.store.read import COPIES_LIMIT, kept_copy, latest, versions
 from worker.store.sink import Sink
+from worker.store.tables import time_text
 
 _log = structlog.get_logger()
 
@@ -57,17 +58,19 @@ def without_head(entries: Sequence[Entry], sink: Sink) -> list[str]:
 
 
 def publish_next_copy(families: Families, sink: Sink, record_id: str) -> str | None:
-    """Publish the copy that follows a withdrawn record; its id, or None where nothing was to do.
+    """Publish the copy that follows a withdrawn record; the id of who leads then, or None where nothing was to do.
 
-    Nothing is done twice: once a copy is published, its family has a head. Raises SinkError and RedisError.
+    Nothing is done twice, whoever else does it: once a copy is published, its family has a head. Raises SinkError and
+    RedisError.
     """
     family = families.show(record_id)
     if family is None or family.head_id is not None:
         return None
     for waiting in _in_order(family, sink):
-        if _publish(families, sink, family, waiting):
-            _log.info("copy_published", id=waiting.record_id, instead_of=record_id)
-            return waiting.record_id
+        head_id = _publish(families, sink, family, waiting)
+        if head_id is not None:
+            _log.info("copy_published", id=head_id, instead_of=record_id)
+            return head_id
     return None
 
 
@@ -102,10 +105,10 @@ def _in_order(family: Family, sink: Sink) -> list[_Waiting]:
             if facts and facts.identities[0] not in ids and seen.source_id not in withdrawn_by:
                 found = _Waiting(seen.at, facts.identities[0], sighting=sighting, host_id=host_id)
                 waiting.setdefault(found.record_id, found)
-    return sorted(waiting.values(), key=lambda one: (one.at, one.record_id))
+    return sorted(waiting.values(), key=lambda one: (time_text(one.at), one.record_id))
 
 
-def _publish(families: Families, sink: Sink, family: Family, waiting: _Waiting) -> bool:
+def _publish(families: Families, sink: Sink, family: Family, waiting: _Waiting) -> str | None:
     if waiting.kept is not None:
         record = msgspec.structs.replace(waiting.kept, family_id=family.family_id)
         hosts = [member.record_id for member in family.members]
@@ -113,11 +116,11 @@ def _publish(families: Families, sink: Sink, family: Family, waiting: _Waiting) 
     else:
         found = _exact(sink, family, waiting)
         if found is None:
-            return False
+            return None
         record = msgspec.structs.replace(found.record, family_id=family.family_id)
         identities = found.candidate.fingerprint.identities
         after = families.promote(record.matched_id or "", record, identities, found.candidate)
-    return after is not None and after.head_id == record.id
+    return after.head_id if after else None
 
 
 def _exact(sink: Sink, family: Family, waiting: _Waiting) -> ExactCopy | None:
