@@ -35,6 +35,7 @@ from worker.state.keys import PARSED, RECEIVED
 from worker.state.ledger import Claim, Ledger, new_id
 from worker.state.memory import RUN_ARTICLES, Memory, Run, rules_for
 from worker.state.server import EmbeddedServer, embedded_url
+from worker.state.windows import Windows
 
 MEASURED_RUNS, COPIES_EVERY = 80, 5
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -72,8 +73,7 @@ class Bench:
         self.memory = Memory(redis, self.settings)
         self.ledger = Ledger(redis, self.settings)
         self.rules = rules_for(self.settings, None)
-        seconds = self.settings.memory.remember_days * 86_400
-        self.generation = int(time.time()) // seconds
+        self.generations = Windows(self.settings, self.ledger.keys).now(redis)
         self.generator = Generator(7)
         self.sample: list[Sketch] = []
 
@@ -81,7 +81,7 @@ class Bench:
         for _ in range(articles // RUN_ARTICLES):
             candidates, sketches = self.generator.run()
             self.sample = (self.sample + sketches[:1])[-1000:]
-            self.memory.remember(self._run(candidates, sketches, 0xFFFFFFFF), self.rules)
+            self.memory.remember(self._run(candidates, sketches, (0xFFFFFFFF,)), self.rules)
         self.memory.file_fresh()
 
     def measure(self) -> dict[str, float]:
@@ -98,7 +98,7 @@ class Bench:
                     sketches[at] = Sketch(known.packed, known.features, ())
             claim = self._claim()
             began, client_began = self._cpu(), time.process_time()
-            seen, found = self.memory.look_up(self.generation, sketches)
+            seen, found = self.memory.look_up(self.generations, sketches)
             client += time.process_time() - client_began
             lookups += self._cpu() - began
             run = self._judged(candidates, sketches, seen, found)
@@ -127,16 +127,18 @@ class Bench:
         info = self._info("cpu")
         return float(info["used_cpu_user_main_thread"]) + float(info["used_cpu_sys_main_thread"])
 
-    def _judged(self, candidates: list[Candidate], sketches: list[Sketch], seen: int, found: list[list[Found]]) -> Run:
+    def _judged(
+        self, candidates: list[Candidate], sketches: list[Sketch], seen: tuple[int, ...], found: list[list[Found]]
+    ) -> Run:
         """What has the sketch of a candidate is its copy."""
         judgements: list[Judgement | None] = []
         for sketch, row in zip(sketches, found, strict=True):
             same = [at for at, one in enumerate(row) if one.sketch == sketch.packed]
             judgements.append(Judgement(same[0], "copy", "syndicated", 1.0, ()) if same else None)
-        return Run(candidates, sketches, found, judgements, self.generation, seen)
+        return Run(candidates, sketches, found, judgements, self.generations, seen)
 
-    def _run(self, candidates: list[Candidate], sketches: list[Sketch], seen: int) -> Run:
-        return Run(candidates, sketches, [()] * len(sketches), [None] * len(sketches), self.generation, seen)
+    def _run(self, candidates: list[Candidate], sketches: list[Sketch], seen: tuple[int, ...]) -> Run:
+        return Run(candidates, sketches, [()] * len(sketches), [None] * len(sketches), self.generations, seen)
 
     def _claim(self) -> Claim:
         document = Document(source_id="bench", origin="b", received_at=NOW, content=b"x", size_bytes=1)

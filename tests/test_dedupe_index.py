@@ -22,13 +22,12 @@ from worker.state.index import (
     EXACT_FILL,
     FILED_FROM_BYTES,
     FIRST_EXACT,
-    KINDS,
     PRELUDE,
-    generation_now,
 )
 from worker.state.memory import rules_for
 from worker.state.receipts import find_receipts
 from worker.state.remembered import latest_versions
+from worker.state.windows import Windows
 
 STORY = " ".join(f"story{i}" for i in range(200))
 COPY = " ".join(STORY.split()[:190])
@@ -262,25 +261,13 @@ def test_settling_without_a_ledger_remembers_and_publishes_nothing(desk: Desk) -
     assert again.verdict == "duplicate"
 
 
-def age(desk: Desk) -> int:
-    """Make the current generation the one before; its number."""
-    generation = generation_now(desk.redis, desk.settings.memory.remember_days * 86_400)
-    keys = desk.ledger.keys
-    for kind in KINDS:
-        key, older = keys.generation(kind, generation), keys.generation(kind, generation - 1)
-        desk.redis.delete(older)
-        if desk.redis.exists(key):
-            desk.redis.rename(key, older)
-    return generation
-
-
 def test_what_is_found_moves_on_with_its_family(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk(policy="tag")
     desk.push(story(), source="a")
     desk.push(near("1"), source="b")
     head = desk.records()[0].id
     for number in range(4):
-        age(desk)
+        desk.age()
         assert desk.push(near(f"later{number}", body_text=STORY + f" plus {number}"), source="c") == ("near_duplicate",)
         assert desk.records()[-1].family_id == head
     assert family(desk, head).head_id == head
@@ -292,20 +279,20 @@ def test_a_withdrawn_head_is_followed_by_a_member_that_did_not_move_yet(make_des
     desk.push(story(), source="a")
     desk.push(near("1"), source="b")
     head, heir = desk.records()
-    age(desk)
+    desk.age()
     desk.push(kill("s"), source="a", at=NOW + timedelta(hours=1))
     assert family(desk, head.id).head_id == heir.id
 
 
 def test_versions_go_on_over_generations(desk: Desk) -> None:
     for number in range(4):
-        age(desk)
+        desk.age()
         desk.push(article(guid="g", body_text=text(number)), at=NOW + timedelta(hours=number))
     assert [record.version for record in desk.records()] == [1, 2, 3, 4]
     again = desk.push(article(guid="g", body_text=text(1)), at=NOW + timedelta(days=1))
     assert again == ("duplicate",), "its earlier texts moved on with it"
-    age(desk)
-    age(desk)
+    desk.age()
+    desk.age()
     assert desk.push(article(guid="g", body_text=text(3)), at=NOW + timedelta(days=2)) == ("stored",), "forgotten"
 
 
@@ -345,7 +332,7 @@ def test_the_index_grows_bucket_by_bucket_and_loses_nothing(desk: Desk) -> None:
 
 def index_state(desk: Desk) -> dict[str, int]:
     """Sizes of the current generation."""
-    generation = generation_now(desk.redis, desk.settings.memory.remember_days * 86_400)
+    (generation,) = Windows(desk.settings, desk.ledger.keys).now(desk.redis)
     state: Any = desk.redis.hgetall(desk.ledger.keys.generation("index", generation))
     return {name.decode(): int(value) for name, value in state.items()}
 
@@ -392,7 +379,7 @@ def test_the_head_can_leave_its_family(make_desk: Callable[..., Desk]) -> None:
     desk.push(story(), source="a")
     desk.push(near("1"), source="b")
     head, one = (record.id for record in desk.records())
-    age(desk)
+    desk.age()
     alone = Families(desk.redis, desk.settings).split(head)
     assert alone is not None
     assert [m.record_id for m in alone.members] == [head]

@@ -22,7 +22,7 @@ from tests.dedupe_support import NOW, Desk, article, text
 from tests.desk_support import Office, open_office, settings_for
 from worker import pipeline
 from worker.desk import Desk as RealDesk
-from worker.model import Article, Batch, Document, decode_record
+from worker.model import LANES, Article, Batch, Document, decode_record
 from worker.state import postings, scripts
 from worker.state.codec import Item
 from worker.state.counters import imbalance
@@ -46,9 +46,9 @@ def of(guid: str, body: str, **facts: Any) -> Article:
 class Worker:
     """Publishes the articles of one batch, `at_once` of them in a run, step by step."""
 
-    def __init__(self, desk: Desk, source: str, articles: Sequence[Article], at_once: int) -> None:
+    def __init__(self, desk: Desk, number: int, articles: Sequence[Article], at_once: int) -> None:
         self._desk = desk
-        self._claim = desk.parsed(list(articles), source)
+        self._claim = desk.parsed(list(articles), f"s{number}", lane=LANES[number % 2])
         self._candidates = desk.candidates(self._claim)
         self._at_once = at_once
         self._done = 0
@@ -129,7 +129,7 @@ def explore(
         redis.flushall()
         if before:
             desk.push(*before, source="s0")
-        return [Worker(desk, f"s{number}", batch, at_once) for number, batch in enumerate(batches)]
+        return [Worker(desk, number, batch, at_once) for number, batch in enumerate(batches)]
 
     outcomes = []
     for workers in every_order(begin):
@@ -141,6 +141,12 @@ def explore(
 @pytest.fixture
 def desk(redis: Redis, tmp_path: Path) -> Desk:
     return Desk(redis, tmp_path)
+
+
+@pytest.fixture
+def two_windows(redis: Redis, tmp_path: Path) -> Desk:
+    """Every other worker's articles come by the lane `backfill`, which has a window of its own."""
+    return Desk(redis, tmp_path, backfill_days=7)
 
 
 @pytest.fixture(params=["fresh", "filed"])
@@ -165,7 +171,9 @@ def in_turn(
         redis.flushall()
         if before:
             desk.push(*before, source="s0")
-        verdicts = {number: desk.push(*batches[number], source=f"s{number}") for number in order}
+        verdicts = {
+            number: desk.push(*batches[number], source=f"s{number}", lane=LANES[number % 2]) for number in order
+        }
         outcomes.append([verdict for number in range(len(batches)) for verdict in verdicts[number]])
     return outcomes
 
@@ -207,6 +215,14 @@ def test_exact_and_near_copies_at_once(redis: Redis, desk: Desk) -> None:
     outcomes = assert_as_in_turn(redis, desk, [[of("a", story(200))], [of("b", story(200))], [of("c", story(195))]])
     assert heads(outcomes) == {1}
     assert {verdict for verdicts in outcomes for verdict in verdicts} == {"stored", "duplicate", "near_duplicate"}
+
+
+@pytest.mark.usefixtures("either")
+def test_copies_by_lanes_with_windows_of_their_own(redis: Redis, two_windows: Desk) -> None:
+    batches = [[of("a", story(200))], [of("b", story(200))], [of("c", story(195))]]
+    assert heads(assert_as_in_turn(redis, two_windows, batches)) == {1}
+    batches = [[of("head", story(), withdrawn=True)], [of("b", story(198))], [of("c", story(196))]]
+    assert heads(assert_as_in_turn(redis, two_windows, batches, before=[of("head", story())])) == {0, 1}
 
 
 def test_a_chain_in_which_only_neighbours_resemble_each_other(redis: Redis, desk: Desk) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from redis import Redis
@@ -13,6 +12,7 @@ from redis import Redis
 from tests.dedupe_support import LONG, NOW, Desk, article, text
 from worker.state.counters import imbalance
 from worker.state.index import KINDS
+from worker.state.windows import Windows
 
 
 @pytest.fixture
@@ -120,12 +120,10 @@ def test_sixty_four_concurrent_ingests_give_one_new_and_63_duplicates(desk: Desk
 def test_memory_outlives_a_generation_and_then_expires(desk: Desk, redis: Redis) -> None:
     desk.push(article(guid="g1"))
     keys = desk.ledger.keys
-    generation_keys: Any = redis.keys(keys.name("exact", "*"))
-    (generation_key,) = generation_keys
-    generation = int(generation_key.decode().rsplit("g", 1)[1])
+    (generation,) = Windows(desk.settings, keys).now(redis)
     for kind in KINDS:
         if redis.exists(keys.generation(kind, generation)):
-            redis.rename(keys.generation(kind, generation), keys.generation(kind, generation - 1))
+            redis.rename(keys.generation(kind, generation), keys.generation(kind, generation.before))
     assert desk.push(article(guid="g1")) == ("duplicate",)
     assert redis.exists(keys.generation("exact", generation)) == 1, "what is seen again moves on"
     assert 0 < redis.ttl(keys.generation("exact", generation)) <= 2 * 30 * 86_400

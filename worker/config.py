@@ -100,9 +100,13 @@ class Sweeper(_Section, frozen=True, kw_only=True):
 
 
 class Memory(_Section, frozen=True, kw_only=True):
-    """How long copies are recognised (refreshed on every sight), and how long receipts and counters are kept."""
+    """How long copies are recognised (refreshed on every sight), and how long receipts and counters are kept.
+
+    `backfill_days`: another window for what comes by the lane `backfill`; None: that of all (`remember_days`).
+    """
 
     remember_days: int = 30
+    backfill_days: int | None = None
     receipt_days: int = 3
     counter_days: int = 400
     rejected_days: int = 30

@@ -1,11 +1,11 @@
 -- Shared by the scripts that decide: one article after the other against the memory, and what is remembered of it.
--- The script that uses this sets `memory`: current, before (generations), seen (tickets given when the candidates were
--- read), policy (drop, tag or link), earliest (true where a family's head is the earliest by published time).
+-- The script that uses this calls open_memory. A family lives in one window, the longest of those by whose lanes its
+-- articles came: while an article is settled, `memory.current` is that window's generation, into which all it meets is brought.
 -- A card that is ROOT names its family by its id, and in `owner` the family's head; any other names its root there.
 -- `following` chains the members behind their root.
 local LONGEST_WALK, NO_COPY = 10000, string.rep('\0', 8)
 
-local function in_family(flags) return not (has(flags, PURGED) or has(flags, MOVED) or has(flags, MOVED_ON)) end
+local function in_family(flags) return not (has(flags, PURGED) or has_moved(flags)) end
 local function is_live(card)
   return in_family(card.flags) and not has(card.flags, WITHDRAWN) and not has(card.flags, UNPUBLISHED)
 end
@@ -15,6 +15,33 @@ end
 local function post(features, ticket, replaced, beside)
   if features == '' then return end
   memory.current.post(struct.pack('>I4I4I4B', ticket, replaced or NONE, beside or NONE, #features / 4) .. features)
+end
+
+local function use_window(at) memory.current = memory.windows[at].current end
+
+local function longest(at, other)
+  return (not other or memory.windows[at].seconds >= memory.windows[other].seconds) and at or other
+end
+
+-- The window in which the family of a card lives: others that came before its root went across may be left here.
+local function window_of(place, card)
+  local root_place = not has(card.flags, ROOT) and follow(place, card.owner, true)
+  return longest(place.window, root_place and root_place.window)
+end
+
+-- A digest leads to one record only: what the other window says of another is forgotten.
+local function put_digest(digest, ticket, flag)
+  local current = memory.current
+  current.put_digest(digest, ticket + flag)
+  if #memory.windows == 1 then return end
+  local id = current.card(ticket).id
+  for _, generation in ipairs(memory.generations) do
+    local value = generation.window ~= current.window and generation.find_digest(digest)
+    if value then
+      local _, _, card = follow(generation, value % COPY)
+      if not card or card.id ~= id or (value >= COPY) ~= (flag == COPY) then generation.drop_digest(digest) end
+    end
+  end
 end
 
 local function set_head(root, ticket)
@@ -30,7 +57,7 @@ local function link(root, card, ticket)
   current.write(root, root_card)
 end
 
--- The ticket of a record in the current generation: what is found in the one before moves on, with its root and head.
+-- The ticket of a record in the current generation: what is found in another moves there, with its root and head.
 -- The features are those of the article that found it: the sketch does not hold its own.
 local bring
 
@@ -38,7 +65,7 @@ local function recard(generation, ticket, features, change)
   local current, old, card = memory.current, generation.card(ticket), {}
   local moved_on, is_root, head = generation ~= current, has(old.flags, ROOT), old.owner
   local root = not is_root and bring(generation, old.owner, features, true)
-  if moved_on and has(old.flags, MOVED_ON) then -- the root has brought its head along
+  if moved_on and has_moved(old.flags) then -- the root has brought its head along
     return change and recard(current, old.owner, features, change) or old.owner
   end
   for name, value in pairs(old) do card[name] = value end
@@ -49,24 +76,33 @@ local function recard(generation, ticket, features, change)
     link(root, card, new)
     card.owner = root
     if current.card(root).owner == ticket and not moved_on then set_head(root, new) end
+  elseif not is_root then -- its root has expired with the other window
+    card.flags, card.owner, card.relation = card.flags + ROOT, new, 0
   elseif head == ticket then
     card.owner = new
   end
   current.add(card)
-  old.flags, old.owner = old.flags + (moved_on and MOVED_ON or MOVED), new
+  old.owner = new
+  if not moved_on then
+    old.flags = old.flags + MOVED
+  elseif generation.window == current.window then
+    old.flags = old.flags + MOVED_ON
+  else
+    old.flags, old.received = old.flags + MOVED_ACROSS, memory.windows[current.window].number
+  end
   generation.write(ticket, old)
   if is_root and moved_on and head ~= ticket and head ~= NONE then
     set_head(new, bring(generation, head, features) or NONE)
   end
   if not has(card.flags, PURGED) then
-    if not has(card.flags, UNPUBLISHED) then current.put_digest(string.sub(card.id, 1, 8), new) end
+    if not has(card.flags, UNPUBLISHED) then put_digest(string.sub(card.id, 1, 8), new, 0) end
     post(features, new, not moved_on and ticket or nil)
   end
   return new
 end
 
 bring = function(generation, ticket, features, even_purged)
-  local place, at, card = follow(generation, ticket, memory.current, even_purged)
+  local place, at, card = follow(generation, ticket, even_purged)
   if not card then return nil end
   return place == memory.current and at or recard(place, at, features)
 end
@@ -74,7 +110,7 @@ end
 local function root_of(ticket)
   local card = memory.current.card(ticket)
   if has(card.flags, ROOT) then return ticket, card end
-  local _, root, root_card = follow(memory.current, card.owner, memory.current, true)
+  local _, root, root_card = follow(memory.current, card.owner, true)
   return root, root_card
 end
 
@@ -102,11 +138,11 @@ end
 
 -- A family whose head is gone gets another, or none where no other member was published.
 local function promote(root)
-  local head = first_member(memory.current, root)
-  if not head and memory.before.begin > 0 then
-    local old_root = memory.before.find_digest(string.sub(memory.current.card(root).id, 1, 8))
-    local old_head = old_root and old_root < COPY and first_member(memory.before, old_root)
-    head = old_head and bring(memory.before, old_head, '')
+  local head, digest = first_member(memory.current, root), string.sub(memory.current.card(root).id, 1, 8)
+  for _, generation in ipairs(memory.generations) do
+    local old_root = not head and generation ~= memory.current and generation.find_digest(digest)
+    local old_head = old_root and old_root < COPY and first_member(generation, old_root)
+    head = head or (old_head and bring(generation, old_head, ''))
   end
   set_head(root, head or NONE)
 end
@@ -115,7 +151,7 @@ end
 local function head_of(root, root_card)
   local function head()
     if root_card.owner == NONE then return nil end
-    local _, ticket, card = follow(memory.current, root_card.owner, memory.current)
+    local _, ticket, card = follow(memory.current, root_card.owner)
     if card and is_live(card) then return ticket, card end
   end
   local ticket, card = head()
@@ -128,10 +164,10 @@ end
 
 -- The record by one of its digests: {generation, ticket, card}, and whether the digest was that of a copy of it.
 local function find_digest(digest)
-  for _, generation in ipairs({memory.current, memory.before}) do
-    local value = (generation == memory.current or generation.begin > 0) and generation.find_digest(digest)
+  for _, generation in ipairs(memory.generations) do
+    local value = generation.find_digest(digest)
     if value then
-      local place, ticket, card = follow(generation, value % COPY, memory.current)
+      local place, ticket, card = follow(generation, value % COPY)
       if card then return {place, ticket, card}, value >= COPY end
     end
   end
@@ -153,22 +189,25 @@ local function remember_identities(a, ticket, flag, is_own)
   each_identity(a, function(digest)
     local known = is_own and find_digest(digest)
     if not known or known[3].id == memory.current.card(ticket).id then
-      memory.current.put_digest(digest, ticket + flag)
+      put_digest(digest, ticket, flag)
     end
   end)
 end
 
 local function remember_copy_digest(a, ticket)
-  if a.copy ~= '' and not find_digest(a.copy) then memory.current.put_digest(a.copy, ticket) end
+  if a.copy ~= '' and not find_digest(a.copy) then put_digest(a.copy, ticket, 0) end
 end
 
 local function earlier_texts(card)
   if card.version < 2 then return '' end
-  local texts = memory.current.earlier.get(card.id)
-  if texts then return texts end
-  texts = memory.before.earlier.get(card.id)
-  if texts then memory.current.earlier.set(card.id, texts) end
-  return texts or ''
+  for _, generation in ipairs(memory.generations) do
+    local texts = generation.earlier.get(card.id)
+    if texts then
+      if generation ~= memory.current then memory.current.earlier.set(card.id, texts) end
+      return texts
+    end
+  end
+  return ''
 end
 
 local function is_older(a, card)
@@ -273,33 +312,40 @@ local function settle_copy(a, target, relation, similarity, known)
   return outcome
 end
 
--- The ticket an article was judged against; nil where that record has changed or gone since its candidates were read.
+-- The generation and ticket an article was judged against; nil where that record has changed or gone since its
+-- candidates were read.
 local function find_target(a)
-  local kind = string.sub(a.target, 1, 1)
-  if kind == 'r' then
-    local _, ticket = follow(memory.current, memory.outcomes[u32(a.target, 2)].ticket, memory.current)
-    return ticket
+  local kind = string.byte(a.target, 1)
+  if kind == THIS_RUN then
+    local earlier = memory.outcomes[u32(a.target, 2)]
+    return follow(earlier.generation, earlier.ticket)
   end
-  local generation = kind == 'c' and memory.current or memory.before
+  local window = memory.windows[math.floor(kind / 2) + 1]
   local ticket, version = struct.unpack('>I4I3', a.target, 2)
-  local place, at, card = follow(generation, ticket, memory.current)
-  if not card or card.version ~= version then return nil end
-  return bring(place, at, a.features)
+  local place, at, card = follow(kind % 2 == 0 and window.current or window.before, ticket)
+  if card and card.version == version then return place, at end
 end
 
--- The verdict of an article, remembered; nil where the candidates must be read again first.
--- {verdict, ticket, version, published, relation, similarity, matched (raw id), near, sighted and host (tickets)}
-local function settle_article(a)
+-- The ticket of what was found, where the article and it live from now on.
+local function join(a, place, ticket)
+  use_window(longest(memory.current.window, window_of(place, place.card(ticket))))
+  return bring(place, ticket, a.features)
+end
+
+local function decide(a)
+  use_window(memory.home)
   local known, is_copy = identify(a)
-  if known and not is_copy then return settle_own(a, known) end
-  local exact = a.copy ~= '' and find_digest(a.copy)
-  if exact then
-    return settle_copy(a, bring(exact[1], exact[2], a.features), EXACT, '1.0', known)
+  if known and not is_copy then
+    use_window(longest(memory.home, window_of(known[1], known[3])))
+    return settle_own(a, known)
   end
+  local exact = a.copy ~= '' and find_digest(a.copy)
+  if exact then return settle_copy(a, join(a, exact[1], exact[2]), EXACT, '1.0', known) end
   local target
   if a.target ~= '' then
-    target = find_target(a)
-    if not target then return nil end
+    local place, ticket = find_target(a)
+    if not place then return nil end
+    target = join(a, place, ticket)
   end
   if target and a.relation ~= REVISED then return settle_copy(a, target, a.relation, a.similarity, known) end
   if came_between(a) then return nil end
@@ -313,11 +359,49 @@ local function settle_article(a)
     similarity = a.similarity, matched = memory.current.card(target).id}
 end
 
--- KEYS from `first_key` on: state postings exact cards earlier fresh of the current generation and of the one before.
-local function open_memory(first_key, seen, policy, head)
-  memory.current = open_generation({unpack(KEYS, first_key, first_key + 5)})
-  memory.before = open_generation({unpack(KEYS, first_key + 6, first_key + 11)})
-  memory.seen, memory.policy, memory.earliest = tonumber(seen), policy, head == 'earliest_published'
+-- The verdict of an article, remembered; nil where the candidates must be read again first.
+-- {verdict, ticket, version, published, relation, similarity, matched (raw id), near, sighted and host (tickets),
+-- generation in which the tickets are: `memory.current` until the next article is settled}
+local function settle_article(a)
+  local outcome = decide(a)
+  if outcome then outcome.generation = memory.current end
+  return outcome
+end
+
+local function open_window(first_key, at, number, seconds, seen)
+  local window = {number = tonumber(number), seconds = tonumber(seconds), seen = tonumber(seen), fresh = {}}
+  window.current = open_generation({unpack(KEYS, first_key, first_key + 5)})
+  window.before = open_generation({unpack(KEYS, first_key + 6, first_key + 11)})
+  window.current.window, window.before.window = at, at
+  memory.windows[at] = window
+end
+
+-- KEYS from `first_key` on, for each window: state postings exact cards earlier fresh of the current generation and of the
+-- one before. `windows`: number of the current generation, how long one is, and tickets that were given when the
+-- candidates were read, for each; `home`: the window of the article's lane; `policy`: drop, tag or link; `head`: which
+-- member stands for a family. False where the memory moved on to another generation.
+local function open_memory(first_key, windows, home, policy, head)
+  local now = now_seconds()
+  for number, seconds, seen in string.gmatch(windows, '(%d+):(%d+):(%d+)') do
+    if math.floor(now / seconds) ~= tonumber(number) then return false end
+    local opened = #memory.windows
+    open_window(first_key + 12 * opened, opened + 1, number, seconds, seen)
+  end
+  for _, window in ipairs(memory.windows) do memory.generations[#memory.generations + 1] = window.current end
+  for _, window in ipairs(memory.windows) do memory.generations[#memory.generations + 1] = window.before end
+  memory.home, memory.policy, memory.earliest = tonumber(home), policy, head == 'earliest_published'
+  use_window(memory.home)
+  return true
+end
+
+-- The windows in which so much is fresh that it should be filed: 1 for the first, 2 for the second, 3 for both.
+local function flush_memory()
+  local due = 0
+  for at, window in ipairs(memory.windows) do
+    window.before.flush()
+    if window.current.flush(2 * window.seconds) then due = due + at end
+  end
+  return due
 end
 
 -- ARGV from `at` on, four for each article:
@@ -344,8 +428,9 @@ local function read_articles(first, n, stride)
     if a.copy ~= '' then numbers[#numbers + 1] = u32(a.copy, 1) end
     for at = 1, #a.identities, 16 do numbers[#numbers + 1] = u32(a.identities, at) end
   end
-  memory.current.exact.load(numbers)
-  if memory.before.begin > 0 then memory.before.exact.load(numbers) end
+  for _, generation in ipairs(memory.generations) do
+    if generation.tickets > 0 or generation == memory.current then generation.exact.load(numbers) end
+  end
   return articles
 end
 

@@ -20,12 +20,11 @@ from worker.state.index import (
     UNPUBLISHED,
     WITHDRAWN,
     article_arguments,
-    generation_keys,
-    generation_now,
     moment_of,
 )
 from worker.state.keys import Keys
 from worker.state.scripts import Scripts
+from worker.state.windows import Windows
 
 _ATTEMPTS = 3
 """A generation can end between asking for the time and the script, but not twice."""
@@ -65,8 +64,8 @@ class Families:
 
     def __init__(self, redis: Redis, settings: Settings) -> None:
         self._redis = redis
-        self._settings = settings
         self._keys = Keys(settings.state.namespace)
+        self._windows = Windows(settings, self._keys)
         self._scripts = Scripts(redis)
 
     def show(self, record_id: str) -> Family | None:
@@ -113,15 +112,12 @@ class Families:
             ids = bytes.fromhex(record_id), bytes.fromhex(other_id)
         except ValueError:
             return None
-        seconds = self._settings.memory.remember_days * 86_400
         for _ in range(_ATTEMPTS):
-            generation = generation_now(self._redis, seconds)
-            keys = [*generation_keys(self._keys, generation), self._keys.stream]
+            generations = self._windows.now(self._redis)
+            keys = [self._keys.stream, *self._windows.script_keys(generations)]
             published = encode(record) if record else b""
             arguments = [
-                2 * seconds,
-                generation,
-                seconds,
+                self._windows.script_text(generations),
                 operation,
                 *ids,
                 published,

@@ -1,25 +1,31 @@
--- Show or correct the family of a record. KEYS: the memory's twelve (copies.lua), stream
--- ARGV: memory_ttl generation generation_seconds operation (show, split, merge or promote) id other_id record (or '')
+-- Show or correct the family of a record. KEYS: stream, then the memory's (copies.lua)
+-- ARGV: windows (copies.lua) operation (show, split, merge or promote) id other_id record (or '')
 --       told_at_once, identities of the record (16 bytes each), and, to promote (other_id is the copy's), the four of
 --       copies.lua for an exact copy, empty for a member
 -- Answer: 'generation' (memory moved on), nil (not remembered), or
 -- {family id, head id or '', {id, version, flags, relation, received, published}*}, ids raw
-local operation, id, other, record, told_at_once, identities = unpack(ARGV, 4, 9)
+local operation, id, other, record, told_at_once, identities = unpack(ARGV, 2, 7)
 told_at_once = tonumber(told_at_once)
-if math.floor(now_seconds() / ARGV[3]) ~= tonumber(ARGV[2]) then return 'generation' end
-open_memory(1, 0, 'drop', '')
-local current, before, no_features = memory.current, memory.before, ''
+if not open_memory(2, ARGV[1], 1, 'drop', '') then return 'generation' end
+-- All that is met is brought to the longest of its windows.
+for _, named in ipairs({id, other}) do
+  local found = named ~= '' and find_digest(string.sub(named, 1, 8))
+  if found then use_window(longest(memory.current.window, window_of(found[1], found[3]))) end
+end
+local current, no_features = memory.current, ''
 
 -- The family's root in the current generation, with all members brought there.
 local function gather(record_id)
   local found = find_digest(string.sub(record_id, 1, 8))
   if not found then return nil end
   local root = root_of(bring(found[1], found[2], no_features))
-  local old_root = before.begin > 0 and before.find_digest(string.sub(current.card(root).id, 1, 8))
-  if old_root and old_root < COPY then
-    local left = {}
-    each_member(before, old_root, function(ticket) left[#left + 1] = ticket end)
-    for _, ticket in ipairs(left) do bring(before, ticket, no_features) end
+  for _, generation in ipairs(memory.generations) do
+    local old_root = generation ~= current and generation.find_digest(string.sub(current.card(root).id, 1, 8))
+    if old_root and old_root < COPY then
+      local left = {}
+      each_member(generation, old_root, function(ticket) left[#left + 1] = ticket end)
+      for _, ticket in ipairs(left) do bring(generation, ticket, no_features) end
+    end
   end
   return root
 end
@@ -63,18 +69,18 @@ local function tell(root, members)
       local relation = RELATIONS[card.relation]
       told[#told + 1] = '{"id":"' .. hex(card.id) .. '","relation":' .. (relation and '"' .. relation .. '"' or 'null') .. '}'
     end
-    redis.call('XADD', KEYS[13], '*', 'event', 'family', 'id', family, 'family', begin .. table.concat(told, ',') .. ']}')
+    redis.call('XADD', KEYS[1], '*', 'event', 'family', 'id', family, 'family', begin .. table.concat(told, ',') .. ']}')
   end
 end
 
 local function publish(ticket, card)
-  redis.call('XADD', KEYS[13], '*', 'event', 'create', 'id', hex(card.id), 'version', 1, 'record', record)
-  current.put_digest(string.sub(card.id, 1, 8), ticket)
+  redis.call('XADD', KEYS[1], '*', 'event', 'create', 'id', hex(card.id), 'version', 1, 'record', record)
+  put_digest(string.sub(card.id, 1, 8), ticket, 0)
   -- They led to the record it was a copy of; what is another record's by now stays so.
   for at = 1, #identities, 16 do
     local digest = string.sub(identities, at, at + 7)
     local known, is_copy = find_digest(digest)
-    if not known or is_copy then current.put_digest(digest, ticket) end
+    if not known or is_copy then put_digest(digest, ticket, 0) end
   end
 end
 
@@ -88,7 +94,7 @@ end
 local function publish_exact(root, beside)
   local known, is_copy = find_digest(string.sub(other, 1, 8))
   if known and not is_copy then return nil end
-  local ticket = add_card(read_article(10), 0, 1, EXACT, root, beside)
+  local ticket = add_card(read_article(8), 0, 1, EXACT, root, beside)
   publish(ticket, current.card(ticket))
   return ticket
 end
@@ -104,7 +110,7 @@ local function publish_copy(root)
   if ticket then
     if not has(current.card(ticket).flags, UNPUBLISHED) then return root end
     publish_dropped(ticket, current.card(ticket))
-  elseif ARGV[10] ~= '' then
+  elseif (ARGV[8] or '') ~= '' then
     ticket = publish_exact(root, beside)
   end
   if not ticket then return root end
@@ -117,7 +123,7 @@ end
 local function lead_dropped(members, root)
   local host = head_of(root, current.card(root)) or root
   for _, member in ipairs(members) do
-    if has(member[2].flags, UNPUBLISHED) then current.put_digest(string.sub(member[2].id, 1, 8), host + COPY) end
+    if has(member[2].flags, UNPUBLISHED) then put_digest(string.sub(member[2].id, 1, 8), host, COPY) end
   end
 end
 
@@ -168,6 +174,5 @@ for _, member in ipairs(members_of(root)) do
   local card = member[2]
   answer[#answer + 1] = {card.id, card.version, card.flags, card.relation, card.received, card.published}
 end
-before.flush()
-current.flush(ARGV[1])
+flush_memory()
 return answer

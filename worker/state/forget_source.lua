@@ -1,21 +1,20 @@
 -- Take the fingerprints of a source out of the memory, some chunks of cards at a time.
--- KEYS: the memory's twelve (copies.lua); ARGV: memory_ttl generation generation_seconds source first_chunk chunks
+-- KEYS: the memory's; ARGV: windows (copies.lua for both) source first_chunk chunks
 -- Answer: 'generation' (memory moved on), or {cards forgotten, 1 if there is more}
-if math.floor(now_seconds() / ARGV[3]) ~= tonumber(ARGV[2]) then return 'generation' end
-open_memory(1, 0, 'drop', '')
-local first, last = ARGV[5] * CHUNK_CARDS, (ARGV[5] + ARGV[6]) * CHUNK_CARDS - 1
-local forgotten = 0
-for place, generation in ipairs({memory.current, memory.before}) do
+if not open_memory(1, ARGV[1], 1, 'drop', '') then return 'generation' end
+local first, last = ARGV[3] * CHUNK_CARDS, (ARGV[3] + ARGV[4]) * CHUNK_CARDS - 1
+local forgotten, most = 0, 0
+for _, generation in ipairs(memory.generations) do
+  most = math.max(most, generation.begin)
   for ticket = first, math.min(last, generation.begin - 1) do
     local card = generation.card(ticket)
-    if card and card.source == ARGV[4] and not has(card.flags, PURGED) then
+    if card and card.source == ARGV[2] and not has(card.flags, PURGED) then
       card.flags, card.sketch, card.content = card.flags + PURGED, string.rep('\0', SKETCH_BYTES), string.rep('\0', 8)
       generation.write(ticket, card)
-      redis.call('HDEL', KEYS[6 * place - 1], card.id)
-      if not has(card.flags, MOVED) and not has(card.flags, MOVED_ON) then forgotten = forgotten + 1 end
+      redis.call('HDEL', generation.earlier.key, card.id)
+      if not has_moved(card.flags) then forgotten = forgotten + 1 end
     end
   end
 end
-memory.before.flush()
-memory.current.flush(ARGV[1])
-return {forgotten, last < math.max(memory.current.begin, memory.before.begin) - 1 and 1 or 0}
+flush_memory()
+return {forgotten, last < most - 1 and 1 or 0}

@@ -1,10 +1,15 @@
--- Shared by the scripts that know copies: postings, exact digests and cards of two generations (see index.py).
+-- Shared by the scripts that know copies: postings, exact digests and cards of the generations (see index.py).
 local COPY, NONE = 2147483648, 4294967295
-local WITHDRAWN, MOVED, MOVED_ON, PURGED, ROOT, UNPUBLISHED = 1, 2, 4, 8, 16, 32
+local WITHDRAWN, MOVED, MOVED_ON, PURGED, ROOT, UNPUBLISHED, MOVED_ACROSS = 1, 2, 4, 8, 16, 32, 64
 local FACTS_FORMAT = 'c8I4I4I4c4c' .. SKETCH_BYTES
 local CARD_FORMAT = '>c16I4I4I3BB' .. FACTS_FORMAT
 
+-- What open_memory (copies.lua) opens: `windows`, each with two generations; `generations`, all of them, newest first;
+-- `current`, the generation in which the article's family lives (see use_window).
+local memory = {windows = {}, generations = {}, outcomes = {}}
+
 local function has(flags, flag) return flags % (2 * flag) >= flag end
+local function has_moved(flags) return has(flags, MOVED) or has(flags, MOVED_ON) or has(flags, MOVED_ACROSS) end
 local function u32(text, at)
   local a, b, c, d = string.byte(text, at, at + 3)
   return ((a * 256 + b) * 256 + c) * 256 + d
@@ -13,7 +18,7 @@ end
 -- A hash each field of which is read at most once, and written at the end of the script.
 local function open_hash(key)
   local values, dirty = {}, {}
-  local hash = {values = values, dirty = dirty}
+  local hash = {key = key, values = values, dirty = dirty}
   function hash.load(fields)
     for first = 1, #fields, 1000 do
       local last = math.min(first + 999, #fields)
@@ -153,6 +158,7 @@ local function open_generation(keys)
     chunks.flush()
   end
   function g.find_digest(digest)
+    if g.tickets == 0 then return nil end
     local blob = g.exact.get(g.exact.bucket(u32(digest, 1)))
     if not blob then return nil end
     local at = string.find(blob, digest, 1, true)
@@ -171,12 +177,19 @@ local function open_generation(keys)
       g.exact.count(1)
     end
   end
-  -- True where so much is fresh now that it should be filed.
+  function g.drop_digest(digest)
+    local _, at = g.find_digest(digest)
+    local bucket = g.exact.bucket(u32(digest, 1))
+    local blob = g.exact.get(bucket)
+    g.exact.set(bucket, string.sub(blob, 1, at - 1) .. string.sub(blob, at + 12))
+    g.exact.count(-1)
+  end
+  -- True where so much is fresh now that it should be filed. `ttl`: only for a generation that takes cards.
   function g.flush(ttl)
     local exact, exact_splits = g.exact.flush()
     write_chunks()
     g.earlier.flush()
-    if not ttl then return false end
+    if not ttl or (g.tickets == g.begin and exact == state[2]) then return false end
     local added = table.concat(fresh)
     local bytes = #added > 0 and redis.call('APPEND', keys[6], added) or 0
     redis.call('HSET', keys[1], 'tickets', g.tickets, 'exact', exact, 'exact_splits', exact_splits)
@@ -208,14 +221,24 @@ local function tickets_under(blob, print)
   return tickets
 end
 
+-- Where a card went that lives in the other window now: `received` is the number of the generation there.
+local function across(generation, card)
+  local window = memory.windows[3 - generation.window]
+  if not window then return nil end
+  if card.received == window.number then return window.current end
+  if card.received == window.number - 1 then return window.before end
+end
+
 -- The newest card of what a ticket once stood for: its generation, its ticket there, itself; nil where it was purged
--- (unless that is of no matter).
-local function follow(generation, ticket, current, even_purged)
+-- (unless that is of no matter) or has expired.
+local function follow(generation, ticket, even_purged)
   while true do
-    local card = generation.card(ticket)
+    local card = generation and generation.card(ticket)
     if not card or (has(card.flags, PURGED) and not even_purged) then return nil end
-    if has(card.flags, MOVED_ON) then
-      generation, ticket = current, card.owner
+    if has(card.flags, MOVED_ACROSS) then
+      generation, ticket = across(generation, card), card.owner
+    elseif has(card.flags, MOVED_ON) then
+      generation, ticket = memory.windows[generation.window].current, card.owner
     elseif has(card.flags, MOVED) then
       ticket = card.owner
     else

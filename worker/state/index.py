@@ -1,6 +1,6 @@
 """The near-duplicate index: how the memory of articles lies in Valkey, and what the scripts are handed.
 
-The memory has two generations (the current one and the one before), each of five hashes and a string:
+Each generation of the memory (windows.py) is five hashes and a string:
 
     index     how many cards, entries and buckets the others hold; `filed`: tickets below it left `fresh`
     postings  bucket -> entries of 6 bytes: 2 bytes of a feature's hash, 4 bytes ticket
@@ -21,16 +21,12 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-
-from redis import Redis
 
 from worker.dedupe.fingerprint import Fingerprint
 from worker.dedupe.judgement import Judgement
 from worker.dedupe.records import Candidate
 from worker.dedupe.sketch import SKETCH_BYTES, Sketch, source_print
 from worker.model import Relation
-from worker.state.keys import Keys
 
 HEADER = struct.Struct(">16sII3sBB8sIII4s")
 """A card before its sketch: record id, owner, following, version, flags, relation, content digest, then unix seconds
@@ -47,8 +43,11 @@ MOST_CANDIDATES = 24
 MOST_EARLIER = 32
 NOBODY = 0xFFFFFFFF
 """The ticket that stands for none."""
-WITHDRAWN, MOVED, MOVED_ON, PURGED, ROOT, UNPUBLISHED = 1, 2, 4, 8, 16, 32
-"""Flags of a card; MOVED and MOVED_ON: `owner` is the record's newer ticket, in this generation or in the next."""
+WITHDRAWN, MOVED, MOVED_ON, PURGED, ROOT, UNPUBLISHED, MOVED_ACROSS = 1, 2, 4, 8, 16, 32, 64
+"""Flags of a card; MOVED, MOVED_ON, MOVED_ACROSS: `owner` is the record's newer ticket, in this generation,
+in the next, or in that of the other window whose number stands for the time of receipt."""
+THIS_RUN = 4
+"""Where an article of the same run is, beside the places of `reference`."""
 RELATIONS: tuple[Relation, ...] = ("exact", "syndicated", "excerpt", "rewrite", "revised")
 """A card's relation to its family is the number in this list, from 1; 0 is none."""
 FRESH = struct.Struct(">IIIB")
@@ -61,6 +60,7 @@ PRELUDE = (
     f"local FIRST_POSTINGS = {FIRST_POSTINGS}\n"
     f"local FIRST_EXACT, EXACT_FILL = {FIRST_EXACT}, {EXACT_FILL}\n"
     f"local EVERYWHERE, MOST_EARLIER, FILED_FROM_BYTES = {EVERYWHERE}, {MOST_EARLIER}, {FILED_FROM_BYTES}\n"
+    f"local THIS_RUN = {THIS_RUN}\n"
     f"local RELATIONS, EXACT, REVISED = {{{', '.join(repr(name) for name in RELATIONS)}}}, 1, {len(RELATIONS)}\n"
 )
 """The same figures for the scripts."""
@@ -93,18 +93,7 @@ class Card:
     @property
     def is_current(self) -> bool:
         """False for what was purged, or has a newer card."""
-        return not self.flags & (MOVED | MOVED_ON | PURGED)
-
-
-def generation_now(redis: Redis, seconds: int) -> int:
-    """The number of the current generation by the server's clock; each lasts so many seconds."""
-    now: Any = redis.time()
-    return int(now[0]) // seconds
-
-
-def generation_keys(keys: Keys, generation: int) -> list[str]:
-    """Keys of a generation and of the one before, in the order the scripts take them."""
-    return [keys.generation(kind, number) for number in (generation, generation - 1) for kind in KINDS]
+        return not self.flags & (MOVED | MOVED_ON | MOVED_ACROSS | PURGED)
 
 
 def feature_prints(sketch: Sketch) -> bytes:
@@ -112,9 +101,12 @@ def feature_prints(sketch: Sketch) -> bytes:
     return struct.pack(f">{len(sketch.features)}I", *[feature >> 32 for feature in sketch.features])
 
 
-def reference(kind: str, ticket: int, version: bytes) -> bytes:
-    """Where a candidate's card is, as copies.lua takes it: c current generation, b the one before, r this run."""
-    return struct.pack(">cI3s", kind.encode(), ticket, version)
+def reference(place: int, ticket: int, version: bytes) -> bytes:
+    """Where a candidate's card is, as copies.lua takes it.
+
+    `place`: 0 current generation, 1 the one before, 2 and 3 those of the other window, THIS_RUN an article of this run.
+    """
+    return struct.pack(">BI3s", place, ticket, version)
 
 
 def in_run_candidates(sketches: Sequence[Sketch]) -> list[list[Found]]:
@@ -129,7 +121,7 @@ def in_run_candidates(sketches: Sequence[Sketch]) -> list[list[Found]]:
                 votes[earlier] = votes.get(earlier, 0) + 1
             filed.append(index)
         best = sorted(votes, key=lambda earlier: (-votes[earlier], -earlier))[:MOST_CANDIDATES]
-        lists.append([Found(reference("r", earlier, b""), sketches[earlier].packed) for earlier in best])
+        lists.append([Found(reference(THIS_RUN, earlier, b""), sketches[earlier].packed) for earlier in best])
     return lists
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from worker.model import Lane
 
@@ -61,6 +61,17 @@ EXPIRING = {
 }
 
 
+class Generation(NamedTuple):
+    """A generation of the memory: of which window (see windows.py), and its number since 1970."""
+
+    window: str
+    number: int
+
+    @property
+    def before(self) -> Generation:
+        return Generation(self.window, self.number - 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Key names under one namespace."""
@@ -87,8 +98,9 @@ class Keys:
         """Counters of one minute by this host's clock (only rates shown to people read them)."""
         return self.name("rate", str(int(time.time() // 60) - minutes_ago))
 
-    def generation(self, kind: str, number: int) -> str:
-        return self.name(kind, f"g{number}")
+    def generation(self, kind: str, generation: Generation) -> str:
+        window, number = generation
+        return self.name(kind, *([window] if window else []), f"g{number}")
 
     def furniture(self, source_id: str) -> str:
         return self.name("furniture", source_id)

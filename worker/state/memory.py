@@ -4,9 +4,7 @@
       ▲                                               │ somebody remembered a relevant article meanwhile
       └───────────────── the rest of the run ◄────────┘
 
-Memory lives in generations of `memory.remember_days`: a lookup reads the current and the one before, and what
-is found there moves into the current one, so an article that is still seen is never forgotten, and the rest
-expires as whole keys. How it lies in Valkey: index.py.
+How long it reaches back: windows.py. How it lies in Valkey: index.py.
 """
 
 from __future__ import annotations
@@ -23,22 +21,21 @@ from worker.dedupe.judgement import THRESHOLDS, Judgement, judge
 from worker.dedupe.records import Candidate
 from worker.dedupe.sketch import SKETCH_BYTES, Sketch, sketch_articles, source_print
 from worker.errors import StateError
-from worker.model import DedupePolicy, DedupeThreshold, Source
+from worker.model import DedupePolicy, DedupeThreshold, Lane, Source
 from worker.state.index import (
     Found,
     article_arguments,
     evidence_text,
     feature_prints,
-    generation_keys,
-    generation_now,
     in_run_candidates,
 )
-from worker.state.keys import PARSED, Keys
+from worker.state.keys import PARSED, Generation, Keys
 from worker.state.ledger import Claim
 from worker.state.lookup import Lookup
 from worker.state.postings import Postings
 from worker.state.receipts import receipt_field, today
 from worker.state.scripts import Scripts
+from worker.state.windows import Windows
 
 RUN_ARTICLES = 100
 """Articles per call: long enough to spread the round trip, short enough to hold the server for few milliseconds."""
@@ -87,14 +84,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Articles that were judged against what the memory held at one instant: `generation` and `seen`."""
+    """Articles that were judged against what the memory held at one instant.
+
+    `generations`: the current one of each window; `seen`: tickets given there.
+    """
 
     candidates: Sequence[Candidate]
     sketches: Sequence[Sketch]
     found: Sequence[Sequence[Found]]
     judgements: Sequence[Judgement | None]
-    generation: int
-    seen: int
+    generations: tuple[Generation, ...]
+    seen: tuple[int, ...]
 
 
 def rules_for(settings: Settings, source: Source | None) -> Rules:
@@ -115,6 +115,7 @@ class Memory:
         self._redis = redis
         self._settings = settings
         self._keys = Keys(settings.state.namespace)
+        self._windows = Windows(settings, self._keys)
         self._scripts = Scripts(redis)
         self._postings = Postings(redis, self._keys, self._scripts)
         self._lookup = Lookup(redis, self._keys, self._postings)
@@ -152,20 +153,23 @@ class Memory:
 
     def prepare(self, candidates: Sequence[Candidate], rules: Rules) -> Run:
         """Sketch a run of one source's articles, look up what may resemble them, and judge."""
-        generation = generation_now(self._redis, self._generation_seconds)
+        generations = self._windows.now(self._redis)
         if not rules.enabled:
             nothing: list[list[Found]] = [[] for _ in candidates]
-            return Run(candidates, [_NO_SKETCH] * len(candidates), nothing, [None] * len(candidates), generation, 0)
+            unsketched = [_NO_SKETCH] * len(candidates)
+            return Run(candidates, unsketched, nothing, [None] * len(candidates), generations, (0,) * len(generations))
         packed: Any = self._redis.get(self._keys.furniture(candidates[0].source_id))
         sketches = sketch_articles([candidate.to_sketch for candidate in candidates], Furniture.unpack(packed))
-        seen, remembered = self.look_up(generation, sketches)
+        seen, remembered = self.look_up(generations, sketches)
         found = [there + here for there, here in zip(remembered, in_run_candidates(sketches), strict=True)]
         judgements = judge(sketches, [[one.sketch for one in row] for row in found], THRESHOLDS[rules.threshold])
-        return Run(candidates, sketches, found, judgements, generation, seen)
+        return Run(candidates, sketches, found, judgements, generations, seen)
 
-    def look_up(self, generation: int, sketches: Sequence[Sketch]) -> tuple[int, list[list[Found]]]:
-        """Tickets given so far in the generation, and for each sketch what shares features with it."""
-        return self._lookup.candidates(generation, [feature_prints(sketch) for sketch in sketches])
+    def look_up(
+        self, generations: Sequence[Generation], sketches: Sequence[Sketch]
+    ) -> tuple[tuple[int, ...], list[list[Found]]]:
+        """Tickets given so far in each window, and for each sketch what shares features with it."""
+        return self._lookup.candidates(generations, [feature_prints(sketch) for sketch in sketches])
 
     def commit(self, claim: Claim, first: int, run: Run, rules: Rules) -> Any:
         """Publish a run, the first of which is article `first` of the batch; the answer is publish.lua's."""
@@ -181,7 +185,7 @@ class Memory:
         ]
         answer = self._scripts.run(
             "publish",
-            self._publish_keys(claim, run.generation),
+            self._publish_keys(claim, run.generations),
             [
                 batch.id,
                 claim.token,
@@ -191,23 +195,19 @@ class Memory:
                 len(run.candidates),
                 days.counter_days * 86_400,
                 days.receipt_days * 86_400,
-                2 * self._generation_seconds,
-                run.generation,
-                self._generation_seconds,
-                run.seen,
-                rules.policy,
-                rules.head,
+                *self._opening(run, rules, batch.lane),
                 *(part for article, rest in zip(articles, more, strict=True) for part in (*article, *rest)),
             ],
         )
         if isinstance(answer, list):
             self._count_furniture(run, [verdict.decode() for verdict in answer[3]])
-            self._file_if(answer[4], run.generation)
+            self._file(answer[4], run.generations)
         return answer
 
     def file_fresh(self) -> None:
-        """File what waits to be filed in the current generation, however little it is."""
-        self._file_if(1, generation_now(self._redis, self._generation_seconds))
+        """File what waits to be filed in the current generations, however little it is."""
+        generations = self._windows.now(self._redis)
+        self._file(2 ** len(generations) - 1, generations)
 
     def forget_source(self, source_id: str) -> int:
         """Take a source's fingerprints out of the memory; how many articles were forgotten.
@@ -216,12 +216,11 @@ class Memory:
         copies were seen name no source: they stay until they expire.
         """
         forgotten, first, more = 0, 0, 1
-        seconds, print_ = self._generation_seconds, source_print(source_id).to_bytes(4, "big")
+        print_ = source_print(source_id).to_bytes(4, "big")
         while more:
-            generation = generation_now(self._redis, seconds)
-            keys = generation_keys(self._keys, generation)
-            arguments = [2 * seconds, generation, seconds, print_, first, FORGOTTEN_CHUNKS]
-            answer = self._scripts.run("forget_source", keys, arguments)
+            generations = self._windows.now(self._redis)
+            arguments = [self._windows.script_text(generations), print_, first, FORGOTTEN_CHUNKS]
+            answer = self._scripts.run("forget_source", self._windows.script_keys(generations), arguments)
             if answer == b"generation":
                 first = 0
                 continue
@@ -231,17 +230,11 @@ class Memory:
 
     def remember(self, run: Run, rules: Rules) -> list[list[Any]]:
         """Decide and remember a run without a ledger; remember.lua's row for each article that was settled."""
-        seconds = self._generation_seconds
         answer = self._scripts.run(
             "remember",
-            generation_keys(self._keys, run.generation),
+            self._windows.script_keys(run.generations),
             [
-                2 * seconds,
-                run.generation,
-                seconds,
-                run.seen,
-                rules.policy,
-                rules.head,
+                *self._opening(run, rules, "news"),
                 len(run.candidates),
                 *(part for article in self._article_arguments(run) for part in article),
             ],
@@ -249,12 +242,17 @@ class Memory:
         if answer == b"generation":
             return []
         rows: list[list[Any]]
-        is_due, *rows = answer
-        self._file_if(is_due, run.generation)
+        filing, *rows = answer
+        self._file(filing, run.generations)
         self._count_furniture(run, [row[0].decode() for row in rows])
         return rows
 
-    def _publish_keys(self, claim: Claim, generation: int) -> list[str]:
+    def _opening(self, run: Run, rules: Rules, lane: Lane) -> tuple[str | int, ...]:
+        """What open_memory in copies.lua takes after the keys."""
+        windows = self._windows
+        return (windows.script_text(run.generations, run.seen), windows.home(lane), rules.policy, rules.head)
+
+    def _publish_keys(self, claim: Claim, generations: Sequence[Generation]) -> list[str]:
         batch, keys = claim.batch, self._keys
         return [
             keys.batch(batch.id),
@@ -267,16 +265,18 @@ class Memory:
             keys.name("spool"),
             keys.day("receipts", today()),
             keys.stream,
-            *generation_keys(keys, generation),
+            *self._windows.script_keys(generations),
         ]
 
     def _article_arguments(self, run: Run) -> list[tuple[bytes, bytes, bytes, bytes]]:
         parts = zip(run.candidates, run.sketches, run.judgements, run.found, strict=True)
         return [article_arguments(*part) for part in parts]
 
-    def _file_if(self, is_due: int, generation: int) -> None:
-        if is_due:
-            self._postings.file(generation, 2 * self._generation_seconds)
+    def _file(self, due: int, generations: Sequence[Generation]) -> None:
+        """`due`: as flush_memory in copies.lua says it, 1 for the first window and 2 for the second."""
+        for at, (window, generation) in enumerate(zip(self._windows.windows, generations, strict=True)):
+            if due & 1 << at:
+                self._postings.file(generation, 2 * window.seconds)
 
     def _count_furniture(self, run: Run, verdicts: Sequence[str]) -> None:
         """Only what is new counts: the paragraphs of a text with many copies are no furniture.
@@ -293,11 +293,7 @@ class Memory:
         furniture = Furniture.unpack(packed)
         for paragraphs in new:
             furniture.count(paragraphs)
-        self._redis.set(key, furniture.pack(), ex=2 * self._generation_seconds)
-
-    @property
-    def _generation_seconds(self) -> int:
-        return self._settings.memory.remember_days * 86_400
+        self._redis.set(key, furniture.pack(), ex=2 * self._windows.longest_seconds)
 
 
 def _outcome(row: list[Any], judgement: Judgement | None) -> Outcome:

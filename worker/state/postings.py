@@ -26,7 +26,7 @@ from redis.client import Pipeline
 from redis.exceptions import WatchError
 
 from worker.state.index import EVERYWHERE, FILED_FROM_BYTES, FIRST_POSTINGS, FRESH, POSTINGS_FILL
-from worker.state.keys import Keys
+from worker.state.keys import Generation, Keys
 from worker.state.scripts import Scripts
 
 FILED_AT_ONCE_BYTES = 32_768
@@ -141,21 +141,22 @@ class Postings:
         self._redis = redis
         self._keys = keys
         self._scripts = scripts
-        self._splits: dict[int, int] = {}
+        self._splits: dict[Generation, int] = {}
 
-    def look_up(self, generation: int, features: bytes) -> tuple[int, list[Page]]:
-        """Tickets given so far in a generation, and what it and the one before have under the features (4 bytes each).
+    def look_up(self, places: Sequence[Generation], features: bytes) -> tuple[list[int], list[Page]]:
+        """For each generation the tickets given so far, and what it has under the features (4 bytes each).
 
         All is read at one instant.
         """
-        numbers, places = numbers_of(features), (generation, generation - 1)
+        numbers = numbers_of(features)
         while True:
             asked = [Table(self._splits.get(place, 0)).buckets(numbers) for place in places]
             with self._redis.pipeline(transaction=True) as pipe:
                 for place, buckets in zip(places, asked, strict=True):
                     self._ask(pipe, place, buckets)
                 answer: list[Any] = pipe.execute()
-            rows = [answer[at : at + len(answer) // 2] for at in (0, len(answer) // 2)]
+            size = len(answer) // len(places)
+            rows = [answer[at : at + size] for at in range(0, len(answer), size)]
             # Splits that others made since are known only now; most touch none of the buckets that were read.
             self._splits = {place: int(row[0][1] or 0) for place, row in zip(places, rows, strict=True)}
             if all(
@@ -163,15 +164,15 @@ class Postings:
                 for place, buckets in zip(places, asked, strict=True)
             ):
                 pages = [Page([blob for part in row[2:] for blob in part], row[1] or b"") for row in rows]
-                return int(rows[0][0][0] or 0), pages
+                return [int(row[0][0] or 0) for row in rows], pages
 
-    def _ask(self, pipe: Pipeline, generation: int, buckets: Numbers) -> None:
+    def _ask(self, pipe: Pipeline, generation: Generation, buckets: Numbers) -> None:
         name = self._keys.generation
         pipe.hmget(name("index", generation), ["tickets", "posting_splits"])
         pipe.get(name("fresh", generation))
         _ask_for(pipe, name("postings", generation), buckets.tolist())
 
-    def file(self, generation: int, ttl_seconds: int) -> None:
+    def file(self, generation: Generation, ttl_seconds: int) -> None:
         """File the fresh entries of a generation until few are left, unless somebody else does."""
         key = self._keys.generation("fresh", generation)
         while True:
@@ -182,7 +183,7 @@ class Postings:
             if self._redis.strlen(key) < FILED_FROM_BYTES:
                 return
 
-    def _file(self, generation: int, ttl_seconds: int) -> None:
+    def _file(self, generation: Generation, ttl_seconds: int) -> None:
         name = self._keys.generation
         key, index = name("postings", generation), name("index", generation)
         with self._redis.pipeline(transaction=True) as pipe:

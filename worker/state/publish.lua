@@ -1,18 +1,17 @@
 -- Decide, remember, append to the stream, count and settle: one step for a run of articles of a leased batch.
--- KEYS: batch waiting due total day rate in_flight spool receipts stream, then the memory's twelve (copies.lua)
--- ARGV: batch_id token lane source first n day_ttl receipt_ttl memory_ttl generation generation_seconds seen policy head
+-- KEYS: batch waiting due total day rate in_flight spool receipts stream, then the memory's (copies.lua)
+-- ARGV: batch_id token lane source first n day_ttl receipt_ttl windows home policy head (copies.lua)
 --       then seven for each article: the four of copies.lua, receipt (field of 8 bytes, evidence) sighting_tail record_tail
 -- Answer: 'lost' (lease gone), 'generation' (memory moved on), or {progress, settled, freed refs, verdicts, filing
 -- is due}; it ends before an article whose candidates must be read again
 local batch, waiting, due, total, day_key, rate, in_flight, spool, receipts, stream = unpack(KEYS, 1, 10)
-local id, token, lane, source, first, n, day_ttl, receipt_ttl, memory_ttl, generation, generation_seconds = unpack(ARGV, 1, 11)
+local id, token, lane, source, first, n, day_ttl, receipt_ttl = unpack(ARGV, 1, 8)
 first, n, day_ttl = tonumber(first), tonumber(n), tonumber(day_ttl)
 local now = now_seconds()
 if redis.call('HGET', batch, 'token') ~= token or redis.call('HGET', batch, 'stage') ~= 'parsed' then return 'lost' end
-if math.floor(now / generation_seconds) ~= tonumber(generation) then return 'generation' end
 local progress, size = tonumber(redis.call('HGET', batch, 'progress') or '0'), tonumber(redis.call('HGET', batch, 'size'))
 if progress ~= first then return {progress, 0, {}, {}, 0} end
-open_memory(11, ARGV[12], ARGV[13], ARGV[14])
+if not open_memory(11, ARGV[9], ARGV[10], ARGV[11], ARGV[12]) then return 'generation' end
 
 local function quoted(text) return text and '"' .. text .. '"' or 'null' end
 
@@ -53,10 +52,10 @@ local function receipt(outcome, at)
   receipt_fields[#receipt_fields + 1] = table.concat(parts, '|')
 end
 
-local verdicts, counts, articles = {}, {}, read_articles(15, n, 7)
+local verdicts, counts, articles = {}, {}, read_articles(13, n, 7)
 local function count(counter) counts[counter] = (counts[counter] or 0) + 1 end
 for i = 0, n - 1 do
-  local at = 15 + 7 * i
+  local at = 13 + 7 * i
   local a = articles[i]
   local outcome = settle_article(a)
   if not outcome then break end
@@ -70,12 +69,11 @@ for i = 0, n - 1 do
 end
 local done = #verdicts
 if done == 0 and n > 0 then return {first, 0, {}, {}, 0} end
-memory.before.flush()
-local is_due = memory.current.flush(memory_ttl) and 1 or 0
+local filing = flush_memory()
 for counter, many in pairs(counts) do book(total, day_key, rate, day_ttl, source, counter, many) end
 redis.call('HSET', receipts, unpack(receipt_fields))
 redis.call('EXPIRE', receipts, receipt_ttl)
 redis.call('HINCRBY', in_flight, 'parsed|' .. lane, -done)
 redis.call('HSET', batch, 'progress', first + done)
-if first + done < size then return {first + done, 0, {}, verdicts, is_due} end
-return {first + done, 1, settle(batch, waiting, due, spool, in_flight, id), verdicts, is_due}
+if first + done < size then return {first + done, 0, {}, verdicts, filing} end
+return {first + done, 1, settle(batch, waiting, due, spool, in_flight, id), verdicts, filing}
