@@ -1,11 +1,13 @@
 """Fill the near-duplicate index with generated articles; print its memory and what an article costs at each size.
 
-    python benchmarks/dedupe_index.py [--articles 1000000] [--json]
+    python -m benchmarks.dedupe_index [--articles 1000000] [--server PATH] [--json]
 
 Features, sketches and digests are random bytes of the real sizes (two identities and a copy digest an article), so
-they lie as they would for articles that have nothing in common. Server CPU is that of the main thread (INFO cpu), with
-the append-only file on, as in production, but never rewritten meanwhile; bytes are the growth of used_memory.
-Every fifth article measured is a copy of a remembered one.
+they lie as they would for articles that have nothing in common; each has as many features as an article can have.
+Server CPU is that of the main thread (INFO cpu), with the append-only file on, as in production, but never rewritten
+meanwhile (it is off while the index is filled: ten million articles would write 50 GB); bytes are the growth of
+used_memory. Every fifth article measured is a copy of a remembered one. `--server`: another server binary than the
+embedded one, which is built with the C library's allocator; packages and images for servers have jemalloc.
 """
 
 from __future__ import annotations
@@ -78,11 +80,15 @@ class Bench:
         self.sample: list[Sketch] = []
 
     def fill(self, articles: int) -> None:
+        self.redis.config_set("appendonly", "no")
         for _ in range(articles // RUN_ARTICLES):
             candidates, sketches = self.generator.run()
             self.sample = (self.sample + sketches[:1])[-1000:]
             self.memory.remember(self._run(candidates, sketches, (0xFFFFFFFF,)), self.rules)
         self.memory.file_fresh()
+        self.redis.config_set("appendonly", "yes")
+        while any(int(self._info("persistence")[f"aof_rewrite_{name}"]) for name in ("in_progress", "scheduled")):
+            time.sleep(0.2)
 
     def measure(self) -> dict[str, float]:
         """Microseconds of the server an article, for looking up and for publishing (filing included): means.
@@ -159,9 +165,9 @@ def levels(articles: int) -> Iterator[int]:
     yield articles
 
 
-def run(articles: int, base: Path) -> Iterator[dict[str, Any]]:
+def run(articles: int, base: Path, server: str | None) -> Iterator[dict[str, Any]]:
     """A row for each level, as soon as it is measured: the last ones take long."""
-    with EmbeddedServer(base / "data"):
+    with EmbeddedServer(base / "data", server):
         redis = connect(embedded_url(base / "data"))
         redis.config_set("auto-aof-rewrite-percentage", 0)
         bench = Bench(base, redis)
@@ -182,10 +188,11 @@ def run(articles: int, base: Path) -> Iterator[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--articles", type=int, default=1_000_000)
+    parser.add_argument("--server", metavar="PATH", help="for example /usr/bin/redis-server")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as base:
-        for row in run(arguments.articles, Path(base)):
+        for row in run(arguments.articles, Path(base), arguments.server):
             line = json.dumps(row) if arguments.json else "  ".join(f"{name} {value}" for name, value in row.items())
             print(line, flush=True)
 

@@ -312,7 +312,7 @@ def tiny_buckets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("tiny_buckets")
 def test_the_index_grows_bucket_by_bucket_and_loses_nothing(desk: Desk) -> None:
-    bodies = [text(number) for number in range(300)]
+    bodies = [text(number) for number in range(400)]
     for first in range(0, len(bodies), 50):
         chunk = [article(guid=f"g{first + at}", body_text=body) for at, body in enumerate(bodies[first : first + 50])]
         assert set(desk.push(*chunk)) == {"stored"}

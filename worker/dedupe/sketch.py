@@ -34,7 +34,7 @@ FIRST_GRAMS = 24
 """The first sentence or two, which is what summaries and teasers repeat."""
 SHORTEST_GRAMS = 15
 """A text with fewer different word triples is too short to judge: it gets no features."""
-WHOLE_FEATURES, LEAD_FEATURES, FIRST_FEATURES = 10, 2, 2
+WHOLE_FEATURES, LEAD_FEATURES, FIRST_FEATURES = 9, 2, 1
 MOST_FEATURES = WHOLE_FEATURES + LEAD_FEATURES + FIRST_FEATURES
 SHORTEST_SENTENCE = 5
 """Words; a shorter one is furniture only as a line of its own."""

@@ -438,7 +438,7 @@ local known_hex = {}
 local function hex(raw)
   local text = known_hex[raw]
   if not text then
-    text = string.format(string.rep('%02x', #raw), string.byte(raw, 1, -1))
+    text = string.format('%08x%08x%08x%08x', struct.unpack('>I4I4I4I4', raw))
     known_hex[raw] = text
   end
   return text
