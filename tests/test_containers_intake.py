@@ -56,6 +56,17 @@ def test_reading_goes_on_behind_any_member(tmp_path: Path) -> None:
     assert again[-1].last
 
 
+def test_a_large_array_is_taken_object_by_object_and_goes_on_behind_any(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([{"headline": f"Number {number}", "body": "Text. " * 600} for number in range(300)]))
+
+    first = pieces(path, tmp_path)
+    again = pieces(path, tmp_path, start=first[122].position)
+
+    assert [piece.document.member for piece in first] == list(range(300))
+    assert [piece.document.member for piece in again] == list(range(123, 300))
+
+
 def test_large_members_travel_through_the_spool(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

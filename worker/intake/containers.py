@@ -18,7 +18,7 @@ from worker.config import Settings
 from worker.intake.files import document_of, keep_inline_or_spool, open_regular, reading, take_bytes
 from worker.intake.lines import Position, documents_of_lines
 from worker.model import Document, Source
-from worker.parse.containers import is_container, open_container
+from worker.parse.containers import open_container
 from worker.parse.detect import JSON_LINES, detect_media_type
 from worker.state.spool import Spool
 
@@ -63,7 +63,7 @@ def _open(
         for line in documents_of_lines(stream, document, settings, spool, start):
             empty = False
             yield line
-    elif is_container(kind):
+    else:
         stream.seek(0)
         done = start.line if start else 0
         for index, member in enumerate(open_container(document, stream, settings.limits.container) or ()):

@@ -4,7 +4,7 @@
 
 What is packed is read piece by piece and never further than the limits; what could be read of a damaged
 container is kept, and a document that is refused when it is parsed says what was lost.
-A new container is one function and one line in `OPENERS`.
+A new container is one function and one line in `OPENERS`. A JSON array is one only where it is large.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import msgspec
 
 from worker.errors import Rejected
 from worker.model import Document
-from worker.parse.detect import CSV, JSON_LINES, MBOX, detect_media_type, document_name
+from worker.parse.detect import CSV, JSON, JSON_LINES, MBOX, detect_media_type, document_name
 from worker.parse.open_archive import open_tar, open_zip
 from worker.parse.open_compressed import open_bzip2, open_gzip, open_xz, open_zstd
+from worker.parse.open_json_array import LARGE_BYTES, is_large_list, open_json_array
 from worker.parse.open_lines import open_json_lines
 from worker.parse.open_mbox import open_mbox
 from worker.parse.open_parquet import open_parquet
@@ -50,7 +51,7 @@ _NO_LIMITS = ContainerLimits()
 
 
 def is_container(media_type: str) -> bool:
-    """Whether documents of a media type hold documents."""
+    """Whether documents of a media type always hold documents."""
     return media_type in OPENERS
 
 
@@ -64,14 +65,19 @@ def open_container(
     the stream passes through.
     """
     stream = io.BytesIO(content) if isinstance(content, bytes) else content
-    head = stream.read(_HEAD_BYTES)
+    opener, _ = _opener(document, stream)
     stream.seek(0)
-    opener = _opener(document, head)
     return _open(opener, document, stream, Budget(limits), 1) if opener is not None else None
 
 
-def _opener(document: Document, head: bytes) -> Opener | None:
-    return OPENERS.get(detect_media_type(head, document.media_type, document_name(document)))
+def _opener(document: Document, stream: BinaryIO) -> tuple[Opener | None, bytes]:
+    """What opens a document, None where it is no container; and what was read of it to tell that."""
+    head = stream.read(_HEAD_BYTES)
+    media_type = detect_media_type(head, document.media_type, document_name(document))
+    if media_type == JSON:
+        head += stream.read(LARGE_BYTES - len(head))
+        return (open_json_array if is_large_list(head, document) else None), head
+    return OPENERS.get(media_type), head
 
 
 def _open(opener: Opener, container: Document, stream: BinaryIO, budget: Budget, depth: int) -> Iterator[Document]:
@@ -90,8 +96,7 @@ def _read(part: Part, budget: Budget, depth: int) -> Iterator[Document]:
     """One part -> its document, or what it holds where it is a container itself; then what was lost of it."""
     source = MemberStream(part)
     stream = io.BufferedReader(source, _HEAD_BYTES)
-    head = stream.read(_HEAD_BYTES)
-    opener = _opener(part.document, head)
+    opener, head = _opener(part.document, stream)
     rest: BinaryIO = io.BufferedReader(Again(head, stream), _HEAD_BYTES)
     if opener is None:
         yield from _whole(part.document, rest, source, budget)

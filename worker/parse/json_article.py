@@ -17,7 +17,7 @@ from worker.model import Article, Document, Encoding, Media, Refusal
 from worker.parse import json_ld
 from worker.parse.draft import Draft
 from worker.parse.entries import MOST_PARTS
-from worker.parse.field_map import USUAL_NAMES, apply_fields, name_paths
+from worker.parse.field_map import USUAL_NAMES, apply_fields, find_path, name_paths
 from worker.parse.refusals import refusal
 from worker.parse.rights import rights_in_node, set_rights
 from worker.parse.subjects import subjects_in_node
@@ -66,6 +66,7 @@ def _before_the_cut(content: bytes) -> list[dict[str, Any]]:
 
 
 def _read_value(value: Any, document: Document, encoding: Encoding) -> Iterator[Article | Refusal]:
+    value = _unwrapped(value, document.fields)
     items = value if isinstance(value, list) else [value]
     nodes = [node for node in items[: MOST_PARTS + 1] if isinstance(node, dict)]
     if document.fields:
@@ -73,7 +74,7 @@ def _read_value(value: Any, document: Document, encoding: Encoding) -> Iterator[
         for item in _read_objects(mapped, value, document, encoding):
             yield name_paths(item, document.fields) if isinstance(item, Article) else item
         return
-    if any("@context" in node or "@graph" in node or "@type" in node for node in nodes):
+    if any(map(_is_json_ld, nodes)):
         articles = json_ld.separate_articles(value)
         for index, node in enumerate(articles):
             draft = Draft(document, "application/ld+json", encoding)
@@ -93,6 +94,25 @@ def _read_value(value: Any, document: Document, encoding: Encoding) -> Iterator[
         yield from read_wire(wire, document, encoding)
         return
     yield from _read_objects(nodes, value, document, encoding)
+
+
+def _unwrapped(value: Any, fields: dict[str, str]) -> Any:
+    """An object that is no article but holds lists of them -> the articles; any other value as it is."""
+    if not isinstance(value, dict) or is_listed_article(value, fields) or _is_json_ld(value) or find_wire(value):
+        return value
+    lists = ([node for node in inner if isinstance(node, dict)] for inner in value.values() if isinstance(inner, list))
+    return [node for nodes in lists if nodes and is_listed_article(nodes[0], fields) for node in nodes] or value
+
+
+def _is_json_ld(node: dict[str, Any]) -> bool:
+    return not node.keys().isdisjoint(("@context", "@graph", "@type"))
+
+
+def is_listed_article(node: dict[str, Any], fields: dict[str, str]) -> bool:
+    """Whether an object of a list is an article by itself: by a source's map of fields, its names, type or wire."""
+    if fields:
+        return any(find_path(node, path) not in (None, "") for path in fields.values())
+    return is_article(node) or bool(json_ld.types_of(node) & json_ld.ARTICLE_TYPES) or len(find_wire(node)) == 1
 
 
 def _read_objects(
