@@ -16,6 +16,7 @@ import pytest
 from tests.desk_support import NOW, Office, die_in_a_child, document, office_fixture, receive
 from tests.test_cli_dedupe import HARBOUR, REWRITTEN
 from worker.dedupe.exact_copies import WARNING
+from worker.operate.explain import explain
 from worker.operate.families import split
 from worker.state.families import Families, Family
 from worker.state.queue import StorageQueue
@@ -89,6 +90,8 @@ def test_an_exact_copy_is_published_with_the_text_of_the_withdrawn_record(office
     assert WARNING in heir.warnings
     assert heir.provenance["body_text"] == f"record {head.id} version 1"
     assert (family(office, head.id).head_id, office.reconcile().balanced) == (heir.id, True)
+    (receipt,) = explain(office.desk, office.sink, heir.id)["receipts"]
+    assert [receipt[name] for name in ("verdict", "relation", "matched_id")] == ["duplicate", "exact", head.id]
 
     send(office, "b", HARBOUR.upper(), 1)
     send(office, "c", HARBOUR, 3)

@@ -14,6 +14,8 @@ from worker.store.sink import Sink
 
 _NOT_PUBLISHED = "0"
 """Version in the receipt of an article that was dropped; its reference is the record that stands for it."""
+_VERDICTS = {"revised": "updated", "exact": "duplicate"}
+"""Verdicts by relation, of articles whose receipts have expired."""
 DROPPED = ("duplicate", "near_duplicate")
 """Verdicts of articles that may not have been published."""
 
@@ -82,7 +84,7 @@ def _told_of(article: Record, receipts_of: FindReceipts, is_of: Callable[[Receip
     if kept or not article.matched_id:
         return kept
     receipt = Receipt(
-        verdict="updated" if article.relation == "revised" else "near_duplicate",
+        verdict=_VERDICTS.get(article.relation or "", "near_duplicate"),
         reference=article.id,
         detail=str(article.version),
         at=article.processed_at,
