@@ -42,6 +42,14 @@ def test_the_file_goes_over_the_defaults_and_the_environment_over_the_file(confi
     assert settings.batches.bytes == 100
 
 
+def test_the_memory_lasts_a_day_at_least(config: Path) -> None:
+    assert load(config).memory.backfill_days is None
+    assert load(config, COPYDESK_MEMORY_BACKFILL_DAYS="7").memory.backfill_days == 7
+    for name in ("REMEMBER", "BACKFILL"):
+        with pytest.raises(ConfigurationError, match=f"{name.lower()}_days"):
+            load(config, **{f"COPYDESK_MEMORY_{name}_DAYS": "0"})
+
+
 def test_short_names_set_the_urls(config: Path) -> None:
     settings = load(
         config,

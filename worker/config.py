@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -99,17 +99,20 @@ class Sweeper(_Section, frozen=True, kw_only=True):
     lease_seconds: float = 30.0
 
 
+Days = Annotated[int, msgspec.Meta(ge=1)]
+
+
 class Memory(_Section, frozen=True, kw_only=True):
     """How long copies are recognised (refreshed on every sight), and how long receipts and counters are kept.
 
     `backfill_days`: another window for what comes by the lane `backfill`; None: that of all (`remember_days`).
     """
 
-    remember_days: int = 30
-    backfill_days: int | None = None
-    receipt_days: int = 3
-    counter_days: int = 400
-    rejected_days: int = 30
+    remember_days: Days = 30
+    backfill_days: Days | None = None
+    receipt_days: Days = 3
+    counter_days: Days = 400
+    rejected_days: Days = 30
 
 
 class Dedupe(_Section, frozen=True, kw_only=True):
