@@ -46,8 +46,8 @@ EXPIRING = {
     "pulse:<process>": "string; the last sign of life of a process (15 seconds)",
     "counts:<day>": "hash; source|counter -> documents booked on that day (memory.counter_days)",
     "rate:<minute>": "hash; counter -> documents in that minute (3 hours)",
-    "index:<generation>": "hash; sizes of the five below, see index.py (twice its window; a generation is a number, with "
-    "`backfill:` before it where that lane has a window of its own)",
+    "index:<generation>": "hash; sizes of the five below, see index.py (twice its window; a generation is a number, "
+    "after `backfill:` where that lane has a window of its own)",
     "postings:<generation>": "hash; features -> tickets of articles that have them (twice its window)",
     "exact:<generation>": "hash; digests of identities and texts -> tickets (twice its window)",
     "cards:<generation>": "hash; tickets -> what is remembered of an article (twice its window)",
