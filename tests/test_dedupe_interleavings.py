@@ -221,6 +221,9 @@ def test_exact_and_near_copies_at_once(redis: Redis, desk: Desk) -> None:
 def test_copies_by_lanes_with_windows_of_their_own(redis: Redis, two_windows: Desk) -> None:
     batches = [[of("a", story(200))], [of("b", story(200))], [of("c", story(195))]]
     assert heads(assert_as_in_turn(redis, two_windows, batches)) == {1}
+
+
+def test_a_head_withdrawn_by_another_lane(redis: Redis, two_windows: Desk) -> None:
     batches = [[of("head", story(), withdrawn=True)], [of("b", story(198))], [of("c", story(196))]]
     assert heads(assert_as_in_turn(redis, two_windows, batches, before=[of("head", story())])) == {0, 1}
 
