@@ -194,6 +194,10 @@ def test_no_text_makes_a_date_raise(text: str) -> None:
         ("Valley Times November", [], None),
         ("Privacy Policy", [], None),
         ("Jane Doe Jane Doe", ["Jane Doe"], None),
+        ("Jane Doe, Head of News and Weather", ["Jane Doe"], None),
+        ("Jane Doe, Head of News; Tom Lee", ["Jane Doe", "Tom Lee"], None),
+        ("JANE DOE The Associated Press", ["Jane Doe"], "The Associated Press"),
+        ("Thomson Reuters", [], "Thomson Reuters"),
     ],
 )
 def test_bylines(byline: str, names: list[str], provider: str | None) -> None:

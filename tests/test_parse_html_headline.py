@@ -31,6 +31,11 @@ def test_the_shared_title_wins_where_the_heading_only_repeats_the_title_element(
     assert chosen(said, h(searched)) == shared
 
 
+@pytest.mark.parametrize("title", ["Kiln is lit again -", "- Kiln is lit again", "Kiln is lit again :: Valley Post ::"])
+def test_a_separator_with_nothing_beside_it_is_no_part_of_a_title(title: str) -> None:
+    assert strip_site(title, ["Valley Post"]) == "Kiln is lit again"
+
+
 def read(markup: str) -> list[Heading]:
     return read_headings(lxml.html.document_fromstring(f"<body>{markup}</body>"))
 

@@ -85,9 +85,17 @@ AGENCIES = frozenset(
         "agencies",
         "wire services",
         "cnn newsource",
+        "sputnik international",
     ]
 )
 _LONG_AGENCIES = frozenset(name for name in AGENCIES if " " in name)
+_GLUED_AGENCY = re.compile(
+    r"(?P<name>\S+ \S.*?)\.? (?P<agency>(?:the )?(?:"
+    + "|".join(re.escape(name) for name in sorted(AGENCIES) if len(name) > 5 and name != "agencies")
+    + "))",
+    re.IGNORECASE,
+)
+"""`Ann Roe Associated Press`, where a line break was lost."""
 # A prefix that announces names, in the languages most feeds come in.
 BYLINE_PREFIX = re.compile(
     r"^(?:written by|reported by|by|vo[nm]|par|por|di|af|av|door|от|автор|yazan|oleh|texte?)\s*:?\s+|"
@@ -106,7 +114,9 @@ _NO_NAME_WORD = re.compile(
     r"profile|quelle|datum|written|publiziert|jobs|login|reviewers?|sponsored|gesponserte|share|follow|folgen|teilen|print|spotlight|read|"
     r"manager|director|founder|co-founder|ceo|cto|cfo|officer|president|specialist|coordinator|consultant|"
     r"analyst|producer|photographer|fotos?|photos?|marketing|university|college|institute|department|"
-    r"foundation|association|company|inc|llc|gmbh|ltd|chefredakteur(?:in)?|redakteur(?:in)?|autor(?:in)?)\b",
+    r"foundation|association|company|inc|llc|agência|agencia|agence|agenzia|jornal|polizei|"
+    r"articles|posts|meldungen|required|e-?mail|updated|uppdaterad|oppdatert|opdateret|actualizado|aggiornato|aktualisiert|"
+    r"συντακτική|συντακτικη|редакция|ब्यूरो|gmbh|ltd|chefredakteur(?:in)?|redakteur(?:in)?|autor(?:in)?)\b",
     re.IGNORECASE,
 )
 _NO_NAME = re.compile(
@@ -151,6 +161,8 @@ def parse_byline(text: str, role: str | None = None) -> Byline:
         apart = "," in before
         name = BYLINE_PREFIX.sub("", part.strip(" .:-–—|•·*\"'“”"))
         name = _once(name)
+        if glued := _GLUED_AGENCY.fullmatch(name):
+            name, provider = glued["name"], provider or glued["agency"]
         in_role = in_role if _CONJUNCTION.fullmatch(before) else apart and after_whole and bool(_ROLE_OF.search(name))
         if in_role and not is_agency(name):
             continue

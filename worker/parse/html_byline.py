@@ -29,7 +29,7 @@ _DIGIT = re.compile(r"\d")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _ELSEWHERE = re.compile(
     r"comment|kommentar|related|recommend|teaser|promo|sidebar|footer|(?<!v)card|widget|nav|menu|share|social|avatar|image|photo|bio\b|"
-    r"description|date|follow|newsletter|more-?from|(?:^|[\W_])(?:tag|category|topic|note)s?(?:$|[\W_])",
+    r"description|date|follow|newsletter|contact|more-?from|(?:^|[\W_])(?:tag|category|topic|note)s?(?:$|[\W_])",
     re.IGNORECASE,
 )
 _OTHER_TEXTS = re.compile(
@@ -48,7 +48,8 @@ _AUTHOR_PAGE = re.compile(
     re.IGNORECASE,
 )
 _SAYS_BY = re.compile(
-    r"[\s|·•–-]*(?:(?:(?:written|reported|posted|published|story|words|text|interview)\s+)?by|(?:verfasst|geschrieben|erstellt|"
+    r"[\s|·•–-]*(?:(?:(?:(?:article )?written|reported|posted|published|story|words|text|interview)\s+)?by|"
+    r"(?:verfasst|geschrieben|erstellt|"
     r"veröffentlicht|text|ein (?:gast)?(?:artikel|beitrag|bericht|kommentar))?\s*von|(?:écrit |publié )?par|"
     r"(?:escrito |publicado )?por|(?:scritto )?da|di|a cura di|door|av|af|oleh|autor(?:in|en|innen)?|author|"
     r"contributors?(?=\s*[:：])|redaktion(?=\s*[:：])|penulis|投稿者|(?:责任编辑|责编|编辑|记者|作者|撰文)(?=\s*[:：]))"
@@ -87,7 +88,7 @@ _TAGS = (
 _MARKED_TAGS = frozenset(
     ["div", "span", "p", "a", "li", "address", "h3", "h4", "h5", "h6", "cite", "strong", "ul", "section"]
 )
-_OTHER_PLACES = frozenset(["aside", "footer", "nav", "figure", "figcaption"])
+_OTHER_PLACES = frozenset(["aside", "footer", "nav", "figure", "figcaption", "form"])
 
 
 def without_sites(names: Iterable[str], sites: Iterable[str]) -> list[str]:

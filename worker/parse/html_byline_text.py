@@ -12,7 +12,8 @@ from worker.clean.people import BYLINE_PREFIX, is_agency, parse_byline
 from worker.clean.text import clean_line
 
 LABEL = re.compile(
-    r"(?:by|written by|reported by|posted by|published by|words(?: by)?|story by|text(?: by| von)?|authors?|"
+    r"(?:by|(?:this )?article (?:was )?written by|written by|reported by|posted by|published by|words(?: by)?|"
+    r"story by|text(?: by| von)?|authors?|"
     r"about the authors?|contributors?(?=\s*[:：])|redaktion(?=\s*[:：])|vo[nm]|verfasst von|"
     r"geschrieben von|erstellt von|veröffentlicht von|ein (?:gast)?(?:artikel|beitrag|bericht|kommentar) von|"
     r"autor(?:in|en|innen|es|a)?|par|"
@@ -56,11 +57,14 @@ _NAME_WORD = re.compile(
 )
 _TEAM = re.compile(
     r"(?:.* )?(?:team|staff|staff (?:writers?|reporters?|reports?)|desk|editors|editorial (?:board|staff)|newsroom|"
-    r"\w*redaktion|redaktionsteam|redacción|rédaction|redazione|redação|redactie|redakcja|redaksi)|"
+    r"\w*redaktion|redaktionsteam|redacción|rédaction|redazione|redação|redactie|redakcja|redaksi|редакция|"
+    r"συντακτικ[ήη] ομ[άα]δα)|"
     r"(?:die )?(?:redaktion|redacción|rédaction|redazione|redação|redactie|redakcja|redaksi) .*",
     re.IGNORECASE,
 )
 """A team that signs as such, in the languages of most feeds."""
+_OUTLET = re.compile(r"(?:[A-Z][\w.'’-]* ){1,3}(?:News|TV|Online|Magazine|Radio|Weekly)(?: [A-Z][\w.'’-]*)?")
+"""What signs as an outlet, where the line says `By`."""
 _BESIDE = re.compile(r"\s+[/|·•–—-]\s+|\s*[|]\s*|\s*,\s+")
 LONGEST = 160
 _LONGEST_TEAM, _MOST_TEAM_WORDS = 60, 6
@@ -125,10 +129,16 @@ def organisation_in(text: str, sites: Iterable[str]) -> str | None:
     """The team, the agency or the site itself that a byline names; None where it names none of them."""
     known = {key for site in map(key_of, sites) for key in (site, site.partition(".")[0]) if key}
     for line in [line for line in map(clean_line, text.split("\n")) if line][:_MOST_LINES]:
-        name = _BESIDE.split(_TAIL.sub("", _unlabelled(line[: 2 * LONGEST])))[0].strip(" .:")
+        plain = _unlabelled(line[: 2 * LONGEST])
+        name = _BESIDE.split(_TAIL.sub("", plain))[0].strip(" .:")
         if not 1 < len(name) <= _LONGEST_TEAM or len(name.split()) > _MOST_TEAM_WORDS:
             continue
-        if _TEAM.fullmatch(name) or is_agency(name) or key_of(name) in known:
+        if (
+            _TEAM.fullmatch(name)
+            or is_agency(name)
+            or key_of(name) in known
+            or (plain != line and _OUTLET.fullmatch(name))
+        ):
             return name
     return None
 

@@ -18,6 +18,8 @@ from worker.parse.html_headings import Heading, words_of
 _SEPARATOR = re.compile(
     r"\s+(?:[|\-–—·•»«›:/~]|::|--|<|>|\|\|)\s+|\s*[|｜»]\s*|(?<=\w)_(?=[^\W_]+$)|(?<=[\u3040-\u9fff！？])[-_](?=[\u3040-\u9fff]{2,8}$)"
 )
+_DANGLING = re.compile(r"(?:\s+[|\-–—·•»:]+)+\s*$|^[|\-–—·•«»:]+\s+")
+"""A separator whose other side is empty, as where a template had nothing to fill in."""
 _COLON = re.compile(r"\s*[:：]\s*(?P<site>[^:：]+)$")
 _SHORT = 12
 """Letters up to which a text is too short to be told apart from a section's or a site's name."""
@@ -129,10 +131,10 @@ def strip_site(text: str, sites: Iterable[str], headings: Iterable[Heading] = ()
     Evidence, strongest first: a heading equals what stands before or after the separator; the part is a
     site name; the separator is a bar and the part the shorter one.
     """
-    text, sites = clean_line(text), list(sites)
+    text, sites = _DANGLING.sub("", clean_line(text)), list(sites)
     colon = _COLON.search(text)
     if colon is not None and _is_site(colon["site"], sites):
-        text = text[: colon.start()]
+        text = text[: colon.start()].rstrip(" :")
     separators = list(_SEPARATOR.finditer(text))
     if not separators:
         return text
