@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from worker.model import Article, Document, Http, Refusal
-from worker.parse import feed, feed_fast
+from worker.parse import feed, feed_fast, feed_fast_rss
 from worker.parse.document import parse_document
 
 ENTRIES = 150
@@ -49,6 +49,42 @@ def large(*unusual: str) -> bytes:
     return f"<rss version='2.0' {NAMESPACES}><channel>{head}{''.join(items)}</channel></rss>".encode()
 
 
+UNUSUAL_ATOM = [
+    "<title type='html'>Ward &lt;b&gt;seven&lt;/b&gt; votes</title><link href='https://valley.example/n/7'/>",
+    "<title>No address</title><id>urn:n:8</id><summary>Text.</summary>",
+    "<title>Relative</title><link href='/n/9'/><summary>Text.</summary>",
+    "<title>Two pages</title><link href='https://valley.example/a'/><link href='https://valley.example/b'/>",
+    "<title type='xhtml'><div xmlns='http://www.w3.org/1999/xhtml'>Nine</div></title><link href='https://a.example/9'/>",
+    "<title>Packed</title><link href='https://valley.example/n/p'/><content type='image/png'>aGVsbG8=</content>",
+    "<title>Person</title><link href='https://a.example/q'/><author><name>a@valley.example (Ann)</name></author>",
+    "<title>Source</title><link href='https://valley.example/n/s'/><source><title>Hill</title></source>",
+    "<title>Helped</title><link href='https://valley.example/n/h'/><contributor><name>Bo Hill</name></contributor>",
+    "<title>Mended</title><link href='https://valley.example/n/m'/><summary>It\u00e2\u0080\u0099s text.</summary>",
+    "<link href='https://valley.example/n/empty'/>",
+]
+
+
+def atom_entry(number: int) -> str:
+    return (
+        f"<entry><id>urn:n:{number}</id><title>Ward {number} votes &amp; waits</title>"
+        f"<link href='https://valley.example/n/{number}'/><link rel='self' href='/n/{number}.atom'/>"
+        f"<link rel='enclosure' type='image/jpeg' href='https://valley.example/{number}.jpg'/>"
+        f"<updated>2026-05-05T10:{number % 60:02}:00Z</updated><published>2026-05-05T08:00:00+02:00</published>"
+        f"<author><name>Ann Marsh</name><uri>https://a.example/ann</uri></author><author><name>Bo Hill</name></author>"
+        f"<content type='html'>&lt;p&gt;Ward {number} voted.&lt;/p&gt;&lt;p&gt;&lt;img src='/i.jpg' alt='hall'&gt; "
+        f"It waits.&lt;/p&gt;</content><summary>Ward {number} in short.</summary>"
+        f"<category term='w{number % 7}' scheme='https://valley.example/wards' label='Ward {number % 7}'/></entry>"
+    )
+
+
+def large_atom(*unusual: str) -> bytes:
+    entries = [atom_entry(number) for number in range(ENTRIES)]
+    for place, content in enumerate(unusual):
+        entries.insert(10 * place + 5, f"<entry>{content}</entry>")
+    head = "<title>Valley</title><id>urn:valley</id><author><name>The desk</name></author>"
+    return f"<feed xmlns='http://www.w3.org/2005/Atom' xml:lang='en-GB'>{head}{''.join(entries)}</feed>".encode()
+
+
 def parse(content: bytes, url: str | None = None) -> list[Article | Refusal]:
     received = datetime(2026, 6, 1, tzinfo=UTC)
     http = Http(url=url, status=200) if url else None
@@ -68,7 +104,7 @@ def read_by_feedparser(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     real = feed._feedparser
 
     def spy(text: str, document: Document) -> object:
-        given.append(text.count("<item"))
+        given.append(text.count("<item") + text.count("<entry"))
         return real(text, document)
 
     monkeypatch.setattr(feed, "_feedparser", spy)
@@ -76,13 +112,14 @@ def read_by_feedparser(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.mark.parametrize("url", [None, "https://hill.example/feeds/rss"])
+@pytest.mark.parametrize("content", [large(), large_atom()])
 def test_a_large_plain_feed_gives_what_feedparser_gives(
-    monkeypatch: pytest.MonkeyPatch, read_by_feedparser: list[int], url: str | None
+    monkeypatch: pytest.MonkeyPatch, read_by_feedparser: list[int], content: bytes, url: str | None
 ) -> None:
-    found = parse(large(), url)
+    found = parse(content, url)
     assert len(found) == ENTRIES
     assert [count < ENTRIES for count in read_by_feedparser] == [True]
-    for ours, theirs in zip(found, by_feedparser(monkeypatch, large(), url), strict=True):
+    for ours, theirs in zip(found, by_feedparser(monkeypatch, content, url), strict=True):
         assert isinstance(ours, Article)
         assert isinstance(theirs, Article)
         assert "hall" in (ours.body_html or "")
@@ -99,14 +136,16 @@ def words(markup: str | None) -> tuple[str, object]:
     return "body_html", sorted((markup or "").replace(">", " > ").replace("<", " < ").split())
 
 
+@pytest.mark.parametrize(
+    ("unusual", "content"), [(UNUSUAL, large(*UNUSUAL)), (UNUSUAL_ATOM, large_atom(*UNUSUAL_ATOM))]
+)
 def test_unusual_entries_of_a_large_feed_are_read_by_feedparser(
-    monkeypatch: pytest.MonkeyPatch, read_by_feedparser: list[int]
+    monkeypatch: pytest.MonkeyPatch, read_by_feedparser: list[int], unusual: list[str], content: bytes
 ) -> None:
-    content = large(*UNUSUAL)
     found = parse(content)
-    assert [len(UNUSUAL) < count < ENTRIES for count in read_by_feedparser] == [True]
+    assert [len(unusual) < count < ENTRIES for count in read_by_feedparser] == [True]
     reference = by_feedparser(monkeypatch, content)
-    for place in range(len(UNUSUAL)):
+    for place in range(len(unusual)):
         assert found[10 * place + 5] == reference[10 * place + 5]
     assert [type(item) for item in found] == [type(item) for item in reference]
 
@@ -117,6 +156,9 @@ def test_a_feed_of_another_kind_is_read_by_feedparser_alone(read_by_feedparser: 
         large().replace(b"version='2.0'", b"version='0.91'", 1),
         large().replace(b"</rss>", b""),
         large(*UNUSUAL * 12)[:-1] + b">",
+        large_atom().replace(b"xml:lang", b"xml:base='https://hill.example/' xml:lang", 1),
+        large_atom().replace(b"<summary>", b"<summary xml:lang='de'>", 1),
+        large_atom().replace(b"2005/Atom", b"2004/Other", 1),
     ):
         read_by_feedparser.clear()
         parse(content)
@@ -126,7 +168,7 @@ def test_a_feed_of_another_kind_is_read_by_feedparser_alone(read_by_feedparser: 
 def test_where_the_two_readings_differ_feedparser_reads_everything(
     monkeypatch: pytest.MonkeyPatch, read_by_feedparser: list[int]
 ) -> None:
-    monkeypatch.setitem(feed_fast._TEXTS, "title", "summary")
+    monkeypatch.setitem(feed_fast_rss._TEXTS, "title", "summary")
     content = large().replace(b"<description>", b"<comments>").replace(b"</description>", b"</comments>")
     found = parse(content)
     assert read_by_feedparser[-1] == ENTRIES

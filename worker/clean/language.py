@@ -87,6 +87,8 @@ def _classify(sample: str) -> tuple[str | None, float]:
 def choose_language(declared: str | None, text: str) -> Language:
     """The declared tag where the text does not clearly speak against it, else the identified one."""
     tag = normalize_tag(declared)
+    if tag is not None and len(text) < _SURE_CHARACTERS:
+        return Language(tag, None, "declared")
     found, confidence = identify(text, tag.split("-")[0] if tag else None)
     if tag is None:
         known = normalize_tag(found) if confidence >= _GUESS else None
@@ -95,7 +97,7 @@ def choose_language(declared: str | None, text: str) -> Language:
             confidence if known else None,
             warnings=() if known else ("language_uncertain",),
         )
-    if found is None or len(text) < _SURE_CHARACTERS:
+    if found is None:
         return Language(tag, None, "declared")
     said = tag.split("-")[0]
     if said == found or any({said, found} <= group for group in _ALIKE):
