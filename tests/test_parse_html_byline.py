@@ -8,14 +8,14 @@ import pytest
 from tests.desk_support import document
 from worker.parse.draft import Draft
 from worker.parse.html_authors import set_authors
-from worker.parse.html_byline import visible_names, without_sites
+from worker.parse.html_byline import Bylines, without_sites
 from worker.parse.html_metadata import read_metadata
 from worker.parse.html_signature import find_signature
 from worker.parse.json_ld import read_facts
 
 
 def names(markup: str) -> list[str]:
-    groups = visible_names(lxml.html.document_fromstring(f"<html><body>{markup}</body></html>"))
+    groups = Bylines(lxml.html.document_fromstring(f"<html><body>{markup}</body></html>")).names()
     return next((group for group in groups if group), [])
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.desk_support import document
 from worker.model import Author
 from worker.parse.draft import Draft
-from worker.parse.html_byline import visible_organisation
+from worker.parse.html_byline import Bylines
 from worker.parse.html_metadata import read_metadata
 from worker.parse.html_organisations import set_organisations
 from worker.parse.json_ld import read_facts
@@ -104,7 +104,7 @@ def test_who_a_byline_shows_counts_where_nothing_is_declared(shown: str, expecte
 )
 def test_a_marked_byline_may_name_an_organisation(markup: str, expected: str | None) -> None:
     tree = lxml.html.document_fromstring(f"<html><body>{markup}</body></html>")
-    assert visible_organisation(tree, ("Valley Post", "valleypost.example")) == expected
+    assert Bylines(tree, ("Valley Post", "valleypost.example")).organisation == expected
 
 
 def test_an_agency_is_author_and_provider() -> None:

@@ -12,7 +12,7 @@ from worker.clean.people import is_agency, is_person_name
 from worker.clean.text import clean_line
 from worker.model import Author
 from worker.parse.draft import Draft
-from worker.parse.html_byline import EXPLICIT, names_beside, visible_names, visible_organisation, without_sites
+from worker.parse.html_byline import EXPLICIT, Bylines, names_beside, without_sites
 from worker.parse.html_byline_text import look_like_names
 from worker.parse.html_declared import declared_authors
 from worker.parse.html_metadata import Metadata, site_names
@@ -39,21 +39,22 @@ def set_authors(draft: Draft, tree: lxml.html.HtmlElement, found: Metadata) -> s
     byline names, where no person is found.
     """
     sites = site_names(found)
+    bylines = Bylines(tree, sites)
     declared = declared_authors(found)
     persons = _without_sites(draft, sites)
     owners = [name for name in persons if _could_be_person(name)]
     owners += [name for names in (persons, *declared) for name in names if _is_owner(name, found, sites)]
     if "authors" not in draft.fields:
         any(draft.set_authors(without_sites(names, sites), "meta") for names in declared)
-    _correct(draft, tree, sites)
+    _correct(draft, tree, bylines, sites)
     _complete(draft, tree, sites)
     if "authors" not in draft.fields:
-        any(draft.set_authors(without_sites(names, sites), "byline") for names in visible_names(tree, sites))
+        any(draft.set_authors(without_sites(names, sites), "byline") for names in bylines.names())
     if "authors" not in draft.fields and owners:
         draft.set_authors(owners[:1], "meta")
     if "authors" in draft.fields:
         return None
-    shown = visible_organisation(tree, sites)
+    shown = bylines.organisation
     if shown is not None and _is_owner(shown, found, sites):
         draft.set_authors([shown], "byline")
     elif shown is None:
@@ -61,7 +62,7 @@ def set_authors(draft: Draft, tree: lxml.html.HtmlElement, found: Metadata) -> s
     return shown
 
 
-def _correct(draft: Draft, tree: lxml.html.HtmlElement, sites: tuple[str, ...]) -> None:
+def _correct(draft: Draft, tree: lxml.html.HtmlElement, bylines: Bylines, sites: tuple[str, ...]) -> None:
     """Replaces a declared author that cannot be right by who is shown.
 
     That is one that is only a login name, whom the page calls its editor, or whom its head names and its body never.
@@ -73,7 +74,7 @@ def _correct(draft: Draft, tree: lxml.html.HtmlElement, sites: tuple[str, ...]) 
     unseen = draft.provenance.get("authors") == "meta" and not any(_is_seen(tree, name) for name in known)
     if not (login or unseen or (len(known) == 1 and _is_editor(tree, known[0]))):
         return
-    groups = [without_sites(names, sites) for names in visible_names(tree, sites)]
+    groups = [without_sites(names, sites) for names in bylines.names()]
     if login and any(name in group for name in known for group in groups):
         return
     shown = next((group for group in islice(groups, EXPLICIT) if group and not set(group) & set(known)), [])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import chain, islice
 from urllib.parse import unquote
 
@@ -48,7 +49,7 @@ _AUTHOR_PAGE = re.compile(
     re.IGNORECASE,
 )
 _SAYS_BY = re.compile(
-    r"[\s|·•–-]*(?:(?:(?:(?:article )?written|reported|posted|published|story|words|text|interview)\s+)?by|"
+    r"[\s|·•–-]*+(?:(?:(?:(?:article )?written|reported|posted|published|story|words|text|interview)\s+)?by|"
     r"(?:verfasst|geschrieben|erstellt|"
     r"veröffentlicht|text|ein (?:gast)?(?:artikel|beitrag|bericht|kommentar))?\s*von|(?:écrit |publié )?par|"
     r"(?:escrito |publicado )?por|(?:scritto )?da|di|a cura di|door|av|af|oleh|autor(?:in|en|innen)?|author|"
@@ -76,7 +77,7 @@ _PLAIN_SAYING = re.compile(
 Elements = list[lxml.html.HtmlElement]
 
 EXPLICIT = 4
-"""How many of the first groups of `visible_names` come from explicit markup and look like names."""
+"""How many of the first groups of `Bylines.names` come from explicit markup and look like names."""
 _MOST_ELEMENTS = 12
 _NEAR = 5
 """An element and how many of its ancestors are looked at."""
@@ -107,31 +108,46 @@ def _without_outlet(name: str, own: set[str]) -> str:
     return kept[0] if len(parts) > 1 and len(kept) == 1 else name
 
 
-def visible_organisation(tree: lxml.html.HtmlElement, sites: tuple[str, ...]) -> str | None:
-    """The team, the agency or the site itself that a marked byline names; None where there is none."""
-    named, _, saying, _ = _look(tree)
-    marked = chain.from_iterable(tree.xpath(path) for path in _MARKUP)
-    return next(filter(None, (_organisation_of(element, sites) for element in (*marked, *saying, *named))), None)
+class Bylines:
+    """The bylines that a page shows; `sites` are its own names. It is looked through once, when somebody asks."""
 
+    def __init__(self, tree: lxml.html.HtmlElement, sites: tuple[str, ...] = ()) -> None:
+        self._tree = tree
+        self._sites = sites
 
-def visible_names(tree: lxml.html.HtmlElement, sites: tuple[str, ...] = ()) -> Iterator[list[str]]:
-    """Groups of names as the page shows them: first those that look like names, the most explicit markup first.
+    @cached_property
+    def _marked(self) -> list[Elements]:
+        """Elements that are bylines by their markup, by their words and by their class."""
+        named, _, saying, _ = self._found
+        return [*(self._tree.xpath(path) for path in _MARKUP), saying, named]
 
-    Where marked bylines name an organisation and no person, nothing less explicit counts.
-    """
-    named, profiles, saying, dated = _look(tree)
-    kinds = [*(tree.xpath(path) for path in _MARKUP), saying, named]
-    explicit = [_before_organisation(elements, sites) for elements in kinds]
-    for elements in explicit:
-        yield _names_in(elements, strict=True)
-    if any(len(before) < len(elements) for before, elements in zip(explicit, kinds, strict=True)):
-        return
-    for elements in (*kinds[:2], named):
-        yield _names_in(elements, strict=False)
-    yield _names_in([link for link in profiles if _leads_to_name(link)], strict=True)
-    yield _names_in([link for link in profiles if LABEL.match(clean_line(lines_of(link)))], strict=False)
-    yield dated[:1]
-    yield _names_in([element for element in saying if _PLAIN_SAYING.match(clean_line(lines_of(element)))], strict=False)
+    @cached_property
+    def _found(self) -> tuple[Elements, Elements, Elements, list[str]]:
+        return _look(self._tree)
+
+    @cached_property
+    def organisation(self) -> str | None:
+        """The team, the agency or the site itself that a marked byline names; None where there is none."""
+        elements = chain.from_iterable(self._marked)
+        return next(filter(None, (_organisation_of(element, self._sites) for element in elements)), None)
+
+    def names(self) -> Iterator[list[str]]:
+        """Groups of names: first those that look like names, the most explicit markup first.
+
+        Where marked bylines name an organisation and no person, nothing less explicit counts.
+        """
+        for elements in self._marked:
+            yield _names_in(_before_organisation(elements, self._sites), strict=True)
+        if self.organisation is not None:
+            return
+        named, profiles, saying, dated = self._found
+        for elements in (*self._marked[: len(_MARKUP)], named):
+            yield _names_in(elements, strict=False)
+        yield _names_in([link for link in profiles if _leads_to_name(link)], strict=True)
+        yield _names_in([link for link in profiles if LABEL.match(clean_line(lines_of(link)))], strict=False)
+        yield dated[:1]
+        plain = [element for element in saying if _PLAIN_SAYING.match(clean_line(lines_of(element)))]
+        yield _names_in(plain, strict=False)
 
 
 def names_beside(tree: lxml.html.HtmlElement, names: Iterable[str]) -> list[str]:
@@ -173,12 +189,12 @@ def _look(tree: lxml.html.HtmlElement) -> tuple[Elements, Elements, Elements, li
                 named.append(element)
         if element.tag == "a" and len(profiles) < _MOST_ELEMENTS and _AUTHOR_PAGE.search(get("href") or ""):
             profiles.append(element)
-        text = element.text
+        text = (element.text or "").strip()
         if not text or len(text) > LONGEST:
             continue
         if len(saying) < _MOST_ELEMENTS and _SAYS_BY.match(text):
-            saying.append(element.getparent() if LABEL.fullmatch(text.strip()) and not len(element) else element)
-        elif below and not dated and (_DIGIT.search(text) or text.rstrip().endswith("|")):
+            saying.append(element.getparent() if LABEL.fullmatch(text) and not len(element) else element)
+        elif below and not dated and (_DIGIT.search(text) or text.endswith("|")):
             dated = _names_with_date(element, text)
     return named, profiles, saying, dated
 
@@ -192,7 +208,7 @@ def _names_author(marks: str) -> bool:
 def _names_with_date(element: lxml.html.HtmlElement, text: str) -> list[str]:
     """The name of a line that is a name and a date; a text that ends in a bar goes on in its parent."""
     around = element.getparent()
-    if around is not None and text.rstrip().endswith("|"):
+    if around is not None and text.endswith("|"):
         text = clean_line(lines_of(around))
     found = _DATED.match(text)
     names = people_in(found["name"] or found["after"], strict=True) if found else []
