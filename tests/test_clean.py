@@ -198,6 +198,9 @@ def test_no_text_makes_a_date_raise(text: str) -> None:
         ("Jane Doe, Head of News; Tom Lee", ["Jane Doe", "Tom Lee"], None),
         ("JANE DOE The Associated Press", ["Jane Doe"], "The Associated Press"),
         ("Thomson Reuters", [], "Thomson Reuters"),
+        ("Landesjagdverband", [], None),
+        ("Super User", [], None),
+        ("Valley Bird Society", [], None),
     ],
 )
 def test_bylines(byline: str, names: list[str], provider: str | None) -> None:

@@ -52,6 +52,8 @@ OUTLET = '{"@type": "Organization", "name": "Valley Post"}'
         ([meta("desk@valley.example")], []),
         ([meta("Site Admin")], []),
         ([meta("Guest Contributor")], []),
+        ([meta("Super User")], []),
+        ([meta("Valley Bird Society")], ["Valley Bird Society"]),
         ([], []),
     ],
 )

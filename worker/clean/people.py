@@ -115,6 +115,10 @@ _NO_NAME_WORD = re.compile(
     r"manager|director|founder|co-founder|ceo|cto|cfo|officer|president|specialist|coordinator|consultant|"
     r"analyst|producer|photographer|fotos?|photos?|marketing|university|college|institute|department|"
     r"foundation|association|company|inc|llc|agência|agencia|agence|agenzia|jornal|polizei|"
+    r"super ?user|administrator|publisher|"
+    r"ministry|\w*ministerium|ministère|ministerio|party|partei|\w*fraktion|\w*verband|verein|stiftung|sekretariat|"
+    r"bundesamt|behörde|universität|hochschule|universidad|universidade|université|instituto|fundación|rotes kreuz|"
+    r"council|committee|society|federation|commission|hospital|government|gobierno|"
     r"articles|posts|meldungen|required|e-?mail|updated|uppdaterad|oppdatert|opdateret|actualizado|aggiornato|aktualisiert|"
     r"συντακτική|συντακτικη|редакция|ब्यूरो|gmbh|ltd|chefredakteur(?:in)?|redakteur(?:in)?|autor(?:in)?)\b",
     re.IGNORECASE,

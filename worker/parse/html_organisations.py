@@ -22,7 +22,8 @@ _MOST_NAMES = 20
 _LONGEST_CHARACTERS = 100
 _NODES = 3
 _NO_NAME = re.compile(
-    r"[@<>{}=\[\]]|https?:|^(?:(?:\S+ )?admin(?:istrator)?|webmaster|user|root|default|editor|author|guest\b.*|"
+    r"[@<>{}=\[\]]|https?:|^(?:(?:\S+ )?admin(?:istrator)?|webmaster|(?:super ?)?user|publisher|root|"
+    r"default|editor|author|guest\b.*|"
     r"(?:\S+ )?contributors?|anonymous|unknown|none|null|n/?a)$",
     re.IGNORECASE,
 )
