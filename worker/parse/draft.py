@@ -186,6 +186,8 @@ class Draft:
             self.add_correction(notice.text, "body_text", notice.day)
         self._finish_language(f"{headline or ''}\n{body or self.fields.get('abstract', '')}".strip())
         self._finish_urls()
+        if self.fields.get("withdrawn") and not self._names_itself():
+            self.warn("withdraws_no_record")
         return Article(
             **self.fields,
             media_type=self.media_type,
@@ -201,6 +203,11 @@ class Draft:
         self.warn(*chosen.warnings)
         self.set("language", chosen.tag, chosen.origin)
         self.set("language_confidence", chosen.confidence, chosen.origin)
+
+    def _names_itself(self) -> bool:
+        """Whether there is a name that a record can be found by."""
+        named = [("guid", "identity_guid"), ("canonical_url", "identity_url")]
+        return any(self.fields.get(name) and self.fields.get(trusted, True) for name, trusted in named)
 
     def _finish_urls(self) -> None:
         given = self.fields.get("canonical_url") or self.fields.get("url")

@@ -12,6 +12,7 @@ r e<DC3><DC1> AP-Top-Headlines  02-09 0121    priority, category, slug, date, wo
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 
 from worker.clean.text import clean_line
 from worker.model import Article
@@ -21,9 +22,13 @@ from worker.parse.wire import facts
 from worker.parse.wire.body import Body
 from worker.parse.wire.members import Member
 from worker.parse.wire.message import Message, set_transmitted
+from worker.parse.wire.story_number import StoryNumber, name_story
 
 _ORIGIN = "anpa1312"
 _HEADER = re.compile(r"([A-Z]{1,2}\d{4})")
+_NUMBER = re.compile(r"([A-Z]{1,2})(\d{4})")
+_SLUG_AND_DAY = re.compile(r"\x11 *(?P<slug>[^\n,]{1,40}?)(?:,[^\n]*)? +(?P<day>\d\d-\d\d) +\d{3,5}\b")
+_CIRCUIT = re.compile(r"\W*([A-Z]{2,5}(?:-[A-Z]{1,4})?)-\d\d-\d\d-\d\d\b")
 _SLUG = re.compile(r"(?P<slug>[\w'&. -]{1,80}),(?: ?\w{1,12},)? ?\d{1,5}|\*?\d{3,5}")
 _EDITORS_NOTE = re.compile(r"(?:Eds?|Editors?|Editor's note|With|Adds|Updates)\b[^.]{0,20}:", re.IGNORECASE)
 _BYLINE = re.compile(r"By (?=[A-Z])")
@@ -37,7 +42,7 @@ def read_anpa(message: Message, draft: Draft, member: Member) -> Article:
     header = _HEADER.search(message.head)
     if header is not None:
         draft.set_text("guid", header[1], _ORIGIN)
-        # Numbers of messages begin anew every day.
+        # Numbers of messages begin anew every day: alone they name nothing (story_number.py).
         draft.fields["identity_guid"] = False
     level = re.search(r"^([fburdiasczx]) ([a-z])", message.head, re.MULTILINE)
     if level is not None:
@@ -47,7 +52,26 @@ def read_anpa(message: Message, draft: Draft, member: Member) -> Article:
     set_lines, paragraphs = _read_lines(message.text)
     _set_head(set_lines, draft)
     _set_alert(paragraphs, draft)
+    name_story(draft, _story_number(message, draft), message.text, _ORIGIN)
     return facts.finish_wire(draft, Body("\n\n".join(paragraphs)), _ORIGIN, _ORIGIN, member)
+
+
+def _story_number(message: Message, draft: Draft) -> StoryNumber | None:
+    """The message's number, day and slug by its header, the circuit and the year by its trailer."""
+    number, slug, circuit = (
+        _NUMBER.search(message.head),
+        _SLUG_AND_DAY.search(message.head),
+        _CIRCUIT.match(message.trailer),
+    )
+    sent: datetime | None = draft.fields.get("published_at")
+    if number is None or slug is None or circuit is None or sent is None:
+        return None
+    # The header's day is the service's own, which may be over or not begun where the trailer's clock stands.
+    days = (sent.date() + timedelta(days=away) for away in (0, -1, 1))
+    day = next((day for day in days if f"{day:%m-%d}" == slug["day"]), None)
+    if day is None:
+        return None
+    return StoryNumber(circuit=circuit[1], service=number[1], number=int(number[2]), day=day, slug=slug["slug"])
 
 
 def _read_lines(text: str) -> tuple[list[str], list[str]]:

@@ -12,6 +12,7 @@ Geneva (dpa) - Switzerland is ...       text
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from worker.clean.people import BYLINE_PREFIX
 from worker.model import Article
@@ -21,6 +22,7 @@ from worker.parse.wire import facts
 from worker.parse.wire.body import Body, wrapped_text
 from worker.parse.wire.members import Member
 from worker.parse.wire.message import Message, set_transmitted
+from worker.parse.wire.story_number import StoryNumber, name_story
 
 _ORIGIN = "iptc7901"
 HEADER = re.compile(r"([a-z]{2,4}) ?(\d{2,6}) ([1-9]) ([a-z]{1,4}) +(\d{1,5})\b", re.IGNORECASE)
@@ -47,13 +49,17 @@ def read_iptc7901(message: Message, draft: Draft, member: Member) -> Article:
     header = HEADER.search(message.head)
     if header is not None:
         draft.set_text("guid", f"{header[1]}{header[2]}", _ORIGIN)
-        # Numbers of messages begin anew every day or week.
+        # Numbers of messages begin anew every day: alone they name nothing (story_number.py).
         draft.fields["identity_guid"] = False
         facts.set_urgency(draft, header[3], _ORIGIN)
     set_transmitted(draft, message, _ORIGIN)
     above, lines, text = _split_head(message)
     draft.set_terms("keywords", (word for line in above for word in line.split("/")), _ORIGIN)
     _set_head(lines, draft)
+    sent: datetime | None = draft.fields.get("published_at")
+    if header is not None and sent is not None:
+        own = StoryNumber(service=header[1], number=int(header[2]), day=sent.date(), slug=" ".join(above))
+        name_story(draft, own, text, _ORIGIN)
     paragraphs = _paragraphs(text)
     found = split_dateline(paragraphs[0]) if paragraphs else None
     if found is not None:
