@@ -1,6 +1,7 @@
 """The line of a text that signs it: a name alone in a paragraph of its own, before the text or after it.
 
-Set apart by its form: bold, italic or to the right. A name that the text goes on to speak of is no signature.
+Set apart by its form: bold, italic or to the right. A name that the text goes on to speak of is no signature. Korean
+texts are signed by a name, the word for reporter and an address.
 """
 
 from __future__ import annotations
@@ -34,6 +35,12 @@ _INITIALS = re.compile(
 )
 """Initials and a credit for pictures, as German-language desks sign: `abc, de; Foto: ...`."""
 
+_REPORTER = re.compile(
+    r"(?:(?<![가-힣])(?P<name>[가-힣]{2,4}) ?(?:인턴 ?|객원 ?|선임 ?)?(?:기자|특파원|논설위원|칼럼니스트)|"
+    r"(?:기자|칼럼니스트) (?P<after>[가-힣]{2,4}))\s{0,2}[(\[]?[\w.-]{1,64}@[\w-]{1,64}\.[a-z]"
+)
+"""Who signs a Korean text: a name beside the word for reporter, correspondent or columnist, before an address."""
+
 
 class Signature(msgspec.Struct, frozen=True):
     """Who signed, and the text without that line."""
@@ -44,6 +51,9 @@ class Signature(msgspec.Struct, frozen=True):
 
 def find_signature(text: str, markup: str, headline: str) -> Signature | None:
     """A body's text, its markup and the headline -> who signed; None for a text that nobody did."""
+    reporters = [found["name"] or found["after"] for found in _REPORTER.finditer(text)]
+    if reporters:
+        return Signature((reporters[-1],), text)
     paragraphs = text.split("\n\n")
     if len(paragraphs) < _FEWEST_PARAGRAPHS:
         return None
