@@ -71,7 +71,7 @@ def _correct(draft: Draft, tree: lxml.html.HtmlElement, bylines: Bylines, sites:
     if not known:
         return
     login = not any(map(_could_be_name, known))
-    unseen = draft.provenance.get("authors") == "meta" and not any(_is_seen(tree, name) for name in known)
+    unseen = draft.provenance.get("authors") == "meta" and not _shows_any(tree, known)
     if not (login or unseen or (len(known) == 1 and _is_editor(tree, known[0]))):
         return
     groups = [without_sites(names, sites) for names in bylines.names()]
@@ -83,10 +83,11 @@ def _correct(draft: Draft, tree: lxml.html.HtmlElement, bylines: Bylines, sites:
         draft.set_authors(shown, "byline")
 
 
-def _is_seen(tree: lxml.html.HtmlElement, name: str) -> bool:
-    """Whether the page's body holds a name."""
+def _shows_any(tree: lxml.html.HtmlElement, names: list[str]) -> bool:
+    """Whether the page's body holds one of these names."""
     body = tree.find("body")
-    return body is not None and name.casefold() in " ".join(body.text_content().split()).casefold()
+    text = "" if body is None else " ".join(body.text_content().split()).casefold()
+    return any(name.casefold() in text for name in names)
 
 
 def _complete(draft: Draft, tree: lxml.html.HtmlElement, sites: tuple[str, ...]) -> None:
