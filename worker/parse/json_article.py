@@ -18,6 +18,8 @@ from worker.parse import json_ld
 from worker.parse.draft import Draft
 from worker.parse.entries import MOST_PARTS
 from worker.parse.field_map import USUAL_NAMES, apply_fields, find_path, name_paths
+from worker.parse.html_metadata import Metadata
+from worker.parse.html_organisations import set_organisations
 from worker.parse.refusals import refusal
 from worker.parse.rights import rights_in_node, set_rights
 from worker.parse.subjects import subjects_in_node
@@ -209,6 +211,9 @@ def _set_body(values: dict[str, Any], draft: Draft) -> None:
 
 def _from_json_ld(node: dict[str, Any], draft: Draft, member: Member = None) -> Article:
     json_ld.read_facts(node, draft)
+    # As on the page that such a block comes from: who is declared as author, person or not.
+    said = Metadata(meta={}, articles=(node,), title=None, canonical=None, language=None, base=None, times=())
+    set_organisations(draft, said, None)
     draft.set_link("url", json_ld.link_of(node), "json-ld")
     draft.set("subjects", tuple(dict.fromkeys(subjects_in_node(node))), "json-ld")
     set_rights(draft, rights_in_node(node))
