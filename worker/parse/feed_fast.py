@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 from lxml import etree
 
-from worker.parse.feed_fast_atom import ATOM, read_entry
-from worker.parse.feed_fast_rss import Unusual, read_item
+from worker.parse.feed_fast_atom import ATOM, XML, read_entry
+from worker.parse.feed_fast_rss import Unusual, is_plain_link, read_item
 
 FEWEST_ENTRIES = 100
 """Below this feedparser alone is quick enough, and nothing is to be compared."""
@@ -27,11 +27,9 @@ _MOST_UNUSUAL = 0.2
 """Share of unusual entries above which feedparser reads the whole feed."""
 
 _ITEM = re.compile(r"<(?:item|entry)[\s>]")
-_ROOT = re.compile(r"<(?:rss|feed)\b[^<>]*>")
+_ROOT = re.compile(r"<(rss|feed)\b[^<>]*>")
 # What gives texts or links a base or a language of their own, and declarations that could change what a text is.
 _CONTEXT = re.compile(r"xml:base|xml:lang|\s(?:base|lang)=|<!DOCTYPE", re.IGNORECASE)
-# The language of the whole feed is the feed's own fact.
-_LANGUAGE = re.compile(r"""\sxml:lang=["'][\w-]*["']""")
 
 _Reader = Callable[[Any], dict[str, Any]]
 
@@ -49,17 +47,12 @@ class LargeFeed(msgspec.Struct, frozen=True):
 
 def read_large(text: str, base: str | None) -> LargeFeed | None:
     """The text of a feed, and the address it was fetched from -> its entries; None: feedparser is to read all of it."""
-    if sum(1 for _ in _ITEM.finditer(text)) < FEWEST_ENTRIES or _has_context(text):
-        return None
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True, strip_cdata=False)
-    try:
-        root = etree.fromstring(text.encode(), parser)
-    except etree.XMLSyntaxError:
-        return None
-    dialect = _dialect(root)
-    if dialect is None:
+    root = _tree(text)
+    dialect = _dialect(root) if root is not None else None
+    if root is None or dialect is None:
         return None
     parent, items, read = dialect
+    base = root.get(f"{XML}base") or base
     entries = [_read(item, read, base) for item in items]
     unusual = {index for index, entry in enumerate(entries) if entry is None}
     if len(unusual) > len(items) * _MOST_UNUSUAL:
@@ -71,6 +64,20 @@ def read_large(text: str, base: str | None) -> LargeFeed | None:
         if item not in kept:
             parent.remove(item)
     return LargeFeed(entries, chosen, etree.tostring(root, encoding="unicode"))
+
+
+def _tree(text: str) -> etree._Element | None:
+    """The root of a feed that is large, well-formed and without declarations of its own; else None."""
+    root_tag = _ROOT.search(text) if sum(1 for _ in _ITEM.finditer(text)) >= FEWEST_ENTRIES else None
+    if root_tag is None or "<!DOCTYPE" in text[: root_tag.start()].upper():
+        return None
+    if root_tag[1] == "rss" and _CONTEXT.search(text):
+        return None
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True, strip_cdata=False)
+    try:
+        return etree.fromstring(text.encode(), parser)
+    except etree.XMLSyntaxError:
+        return None
 
 
 def merge(large: LargeFeed, read: list[Any], same: Callable[[Any, Any], bool]) -> list[Any] | None:
@@ -88,23 +95,25 @@ def merge(large: LargeFeed, read: list[Any], same: Callable[[Any, Any], bool]) -
     return entries
 
 
-def _has_context(text: str) -> bool:
-    """Whether anything but the root's language changes what texts and links mean."""
-    root = _ROOT.search(text)
-    if root is None:
-        return True
-    own = _LANGUAGE.sub("", root[0]) if root[0].startswith("<feed") else root[0]
-    return any(map(_CONTEXT.search, (text[: root.start()], own))) or _CONTEXT.search(text, root.end()) is not None
-
-
 def _dialect(root: etree._Element) -> tuple[etree._Element, list[etree._Element], _Reader] | None:
     """Where the entries of a feed are, they themselves, and what reads one; None for another dialect."""
     if root.tag == f"{ATOM}feed":
-        return root, root.findall(f"{ATOM}entry"), read_entry
+        return None if _has_context(root) else (root, root.findall(f"{ATOM}entry"), read_entry)
     channels = root.findall("channel")
     if root.tag == "rss" and len(channels) == 1 and str(root.get("version", "")).startswith("2."):
         return channels[0], channels[0].findall("item"), read_item
     return None
+
+
+def _has_context(root: etree._Element) -> bool:
+    """Whether an Atom feed says more of its texts than their language and an address that their links begin with.
+
+    (Its entries are looked at one by one.)
+    """
+    base = root.get(f"{XML}base")
+    return (
+        root.get("base") is not None or root.get("lang") is not None or (base is not None and not is_plain_link(base))
+    )
 
 
 def _read(item: etree._Element, read: _Reader, base: str | None) -> dict[str, Any] | None:
@@ -113,5 +122,5 @@ def _read(item: etree._Element, read: _Reader, base: str | None) -> dict[str, An
     except Unusual:
         return None
     for text in (*entry.get("content", ()), entry.get("summary_detail", {})):
-        text["base"] = base
+        text.setdefault("base", base)
     return entry

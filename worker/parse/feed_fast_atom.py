@@ -19,6 +19,10 @@ from worker.parse.feed_fast_rss import (
 )
 
 ATOM = "{http://www.w3.org/2005/Atom}"
+XML = "{http://www.w3.org/XML/1998/namespace}"
+_AUTHOR_PARTS = frozenset((f"{ATOM}name", f"{ATOM}uri", f"{ATOM}email", "{http://schemas.google.com/g/2005}image"))
+_CONTEXT = frozenset(("base", "lang", f"{XML}base", f"{XML}lang"))
+"""Attributes by which feedparser changes what an element and all inside mean."""
 
 _CONSTRUCTS = ("title", "summary", "content")
 _TYPES = {"text": "text/plain", "text/plain": "text/plain", "html": "text/html", "text/html": "text/html"}
@@ -33,6 +37,8 @@ def read_entry(element: etree._Element) -> dict[str, Any]:
     entry: dict[str, Any] = {"links": [], "tags": []}
     for node in element.iterchildren(tag=etree.Element):
         namespace, _, name = str(node.tag).rpartition("}")
+        if not _CONTEXT.isdisjoint(node.keys()) and node.tag != f"{ATOM}content":
+            raise Unusual
         if namespace + "}" == ATOM:
             _read(entry, name, node)
         elif node.tag in LISTS and not len(node):
@@ -78,15 +84,24 @@ def _set_plain(entry: dict[str, Any], name: str, node: etree._Element) -> None:
 
 def _set_construct(entry: dict[str, Any], name: str, node: etree._Element) -> None:
     text, media_type = text_of(node), _TYPES.get(node.get("type", "text"))
-    if not text or media_type is None or not set(node.keys()) <= {"type"}:
+    if not text or media_type is None or not set(node.keys()) <= {"type", f"{XML}base"}:
         raise Unusual
     if name == "content":
-        entry["content"] = [{"type": media_type, "value": text, "language": None}]
+        entry["content"] = [{"type": media_type, "value": text, "language": None} | _base_of(node)]
         return
     if name == "title" and media_type == "text/html":
         check_title(text)
     entry[name] = text
     entry[f"{name}_detail"] = {"type": media_type, "language": None}
+
+
+def _base_of(node: etree._Element) -> dict[str, str]:
+    """The address that the links of a text are relative to, where it has one of its own."""
+    base = node.get(f"{XML}base")
+    if base is None:
+        return {}
+    check_link(base)
+    return {"base": base}
 
 
 def _add_link(entry: dict[str, Any], node: etree._Element) -> None:
@@ -108,9 +123,10 @@ def _add_category(entry: dict[str, Any], node: etree._Element) -> None:
 
 
 def _add_author(entry: dict[str, Any], node: etree._Element) -> None:
-    known = {str(child.tag).removeprefix(ATOM): child for child in node}
     names = [text_of(child) for child in node if child.tag == f"{ATOM}name"]
-    if len(names) != 1 or not known.keys() <= {"name", "uri", "email"} or any(map(len, node)):
+    if len(names) != 1 or not {child.tag for child in node} <= _AUTHOR_PARTS:
+        raise Unusual
+    if any(len(child) or not _CONTEXT.isdisjoint(child.keys()) for child in node):
         raise Unusual
     check_author(names[0])
     entry.setdefault("authors", []).append({"name": names[0]})

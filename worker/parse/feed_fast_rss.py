@@ -112,9 +112,14 @@ def _any(text: str) -> None:
 
 
 def check_link(text: str) -> None:
-    """Raises `Unusual` for all but an http(s) address that nothing has to complete or clean."""
-    if not _PLAIN_LINK.fullmatch(text):
+    """Raises `Unusual` for all but plain links."""
+    if not is_plain_link(text):
         raise Unusual
+
+
+def is_plain_link(text: str) -> bool:
+    """Whether a text is an http(s) address that nothing has to complete or clean."""
+    return _PLAIN_LINK.fullmatch(text) is not None
 
 
 def check_date(text: str) -> None:
