@@ -10,11 +10,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from worker.errors import Rejected
 from worker.model import Article, Document, Refusal
 from worker.parse.containers import ContainerLimits, open_container
 from worker.parse.document import parse_document
-from worker.parse.open_json_array import LARGE_BYTES
+from worker.parse.open_json_array import LARGE_BYTES, open_json_array
+from worker.parse.unpacking import Budget
 
 LONG = 'Said "so" [twice] {thrice} \\ in Łódź. ' * 600
 
@@ -159,3 +163,39 @@ def test_a_letter_from_before_large_lists_were_containers_is_replayed_too() -> N
     whole = document(only_member=7)
 
     assert read(parse_document(whole, json.dumps(objects()).encode())) == [(7, "n7")]
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text('ab"\\[]{},: é\n'),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('ab"]}\\'), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(VALUES, max_size=5), VALUES, st.booleans(), st.floats(0, 1))
+def test_objects_come_as_they_are_wherever_the_list_is_cut(
+    others: list[Any],
+    more: Any,
+    wrapped: bool,  # noqa: FBT001
+    where: float,
+) -> None:
+    nodes = [{"title": "T", "body": "B"}, *others]
+    content = json.dumps({"a": more, "list": nodes, "z": more} if wrapped else nodes, ensure_ascii=False).encode()
+    wanted = [node for node in nodes if isinstance(node, dict)]
+    assert taken(content) == (wanted, None)
+
+    found, code = taken(content[: int(where * (len(content) - 1))])
+    assert found == wanted[: len(found)]
+    assert code == "truncated_container"
+
+
+def taken(content: bytes) -> tuple[list[Any], str | None]:
+    """The objects of a list, and the code of what was lost."""
+    found: list[Any] = []
+    try:
+        parts = open_json_array(document(), io.BytesIO(content), Budget(ContainerLimits()))
+        found.extend(json.loads(b"".join(part.pieces)) for part in parts)
+    except Rejected as error:
+        return found, error.code
+    return found, None
