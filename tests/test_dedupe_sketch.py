@@ -184,6 +184,7 @@ def test_rows_of_tables_and_wrapped_sentences_between_others_stay(line: str) -> 
 def test_what_stands_between_parts_of_a_page_does_not_begin_a_summary(filler: str) -> None:
     assert trim(filler + STORY) == STORY
     assert trim("Advertisement prices fell by 3% in Ostmere.").startswith("Advertisement prices")
+    assert trim(f"Papers sold less. {filler}{STORY}") == f"Papers sold less. {filler}{STORY}"
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,6 @@ _TIME_STAMP = re.compile(rf"(?=.*\d)(?>[\W\d_]|(?<![^\W\d_])(?:{_TIME_WORDS}|{_M
 """Possessive: a date that is taken for one thing is never taken for another, or hostile lines would take hours."""
 _DASH_NAME = re.compile(r"\s*[—–-]+\s*[A-ZÀ-Þ][\w.'’-]*(?:\s+[A-ZÀ-Þ][\w.'’-]*){0,4}\s*$")
 _CREDIT_PHRASES = (
-    r".{2,80}\bcontributed\b.{0,60}(?:report|story|article)",
     r"(?:additional )?(?:reporting|writing|editing) by ",
     r"copyright\b|\(c\) ?\d{4}|©|all rights reserved",
     r"(?:source|quelle|fuente|fonte|bron|related|mehr zum thema|lire aussi|leia também)\s*:",
@@ -62,6 +61,8 @@ _FILLER = re.compile(
     r"\s*(?:(?i:recommended for you|story continues below(?: this)?(?: advertisement)?|advertisement)[\s.:…]+)+"
     r"(?=[^\w\s]*[A-ZÀ-Þ\d])"
 )
+"""What a page prints between its paragraphs: a summary that was cut from the page has it in its first line."""
+_CONTRIBUTED = re.compile(r".{2,80}\bcontributed\b.{0,60}(?:report|story|article)", re.IGNORECASE)
 _TRAILER_HINTS = (
     "full",
     "original",
@@ -86,47 +87,44 @@ _TRAILER = re.compile(
 def trim(body_text: str) -> str:
     """A body without its dateline, and without credit lines and syndication trailers at its ends."""
     lines = body_text.strip().split("\n")
-    if len(lines) == 1:
-        return _without_trailer(_without_dateline(_FILLER.sub("", lines[0], count=1)))
     first = _first_line(lines)
-    last = _last_line(lines, first)
-    lines = _without_credits(lines[first : last + 1])
-    first, last = 0, len(lines) - 1
-    lines[0] = _FILLER.sub("", lines[0], count=1)
-    for at in range(first, min(first + 2, last)):
+    lines = _without_credits(lines[first : _last_line(lines, first) + 1])
+    lines[0] = _without_filler(lines[0])
+    for at in range(min(2, max(1, len(lines) - 1))):
         lines[at] = _without_trailer(_without_dateline(lines[at]))
-    if _is_teaser(lines, first, last):
-        first += 1
-    lines[last] = _without_trailer(lines[last])
-    return "\n".join(lines[first : last + 1])
+    lines[-1] = _without_trailer(lines[-1])
+    return "\n".join(lines[1:] if _is_teaser(lines) else lines)
 
 
-def _is_teaser(lines: list[str], first: int, last: int) -> bool:
+def _is_teaser(lines: list[str]) -> bool:
     """Is the first line the beginning of the text, put in front of it?"""
-    teaser = lines[first].rstrip(" .…")
-    return len(teaser) > _SHORTEST_TEASER and any(
-        line.startswith(teaser) for line in lines[first + 1 : min(first + 1 + HEAD_LINES, last + 1)]
-    )
+    teaser = lines[0].rstrip(" .…")
+    return len(teaser) > _SHORTEST_TEASER and any(line.startswith(teaser) for line in lines[1 : 1 + HEAD_LINES])
 
 
 def is_credit(line: str) -> bool:
     """Is this line nothing but a byline, a credit, a time or a pointer to other pages?"""
     if len(line) > _LONGEST_CREDIT and not line.startswith("Related"):
         return False
-    return any(pattern.match(line) for pattern in (_BY, _DASH_NAME, _CREDIT, _TIME_STAMP))
+    return any(pattern.match(line) for pattern in (_BY, _DASH_NAME, _CREDIT, _CONTRIBUTED, _TIME_STAMP))
 
 
 def _without_credits(lines: list[str]) -> list[str]:
     """Lines without the credits near their ends; the first and the last stay."""
-    count = len(lines)
-    near = {*range(1, min(END_LINES + 1, count - 1)), *range(max(1, count - 1 - END_LINES), count - 1)}
-    credits_at = {at for at in near if len(lines[at]) <= _LONGEST_CREDIT and _is_surely_credit(lines[at])}
+    last = len(lines) - 1
+    near = [*range(1, min(END_LINES + 1, last)), *range(max(END_LINES + 1, last - END_LINES), last)]
+    credits_at = [at for at in near if len(lines[at]) <= _LONGEST_CREDIT and _is_surely_credit(lines[at])]
     return [line for at, line in enumerate(lines) if at not in credits_at] if credits_at else lines
 
 
 def _is_surely_credit(line: str) -> bool:
     """Is this line a credit even between others, where wrapped sentences and rows of tables stand too?"""
-    return bool(_CREDIT.match(line) or _BYLINE.match(line) or (_PUBLISHED.match(line) and _TIME_STAMP.match(line)))
+    return bool(
+        _CREDIT.match(line)
+        or _BYLINE.match(line)
+        or ("ontributed" in line and _CONTRIBUTED.match(line))
+        or (_TIME_STAMP.match(line) and _PUBLISHED.match(line))
+    )
 
 
 def _first_line(lines: list[str]) -> int:
@@ -161,6 +159,11 @@ def _without_dateline(line: str) -> str:
     if found["agency"] is None and not (found["city"].isupper() and len(found["city"]) > 2):
         return line
     return line[found.end() :]
+
+
+def _without_filler(line: str) -> str:
+    found = _FILLER.match(line)
+    return line[found.end() :] if found else line
 
 
 def _without_trailer(line: str) -> str:
