@@ -15,8 +15,8 @@ from worker.events import Sighting
 from worker.model import Article, Batch, Document, Lane, Record, decode_record
 from worker.state.codec import Item
 from worker.state.counters import Counters
-from worker.state.index import KINDS
-from worker.state.keys import PARSED, RECEIVED
+from worker.state.index import CARD_BYTES, HEADER, KINDS, MOVED_ACROSS
+from worker.state.keys import PARSED, RECEIVED, Generation
 from worker.state.ledger import Claim, Ledger, new_id
 from worker.state.memory import Memory, Published, Rules, rules_for
 from worker.state.windows import Windows
@@ -38,6 +38,7 @@ class Desk:
         self.ledger = Ledger(redis, self.settings)
         self.memory = Memory(redis, self.settings)
         self.counters = Counters(redis, self.ledger.keys)
+        self.windows = Windows(self.settings, self.ledger.keys)
 
     def parsed(self, articles: list[Article], source: str = "a", at: datetime = NOW, lane: Lane = "news") -> Claim:
         """A claimed batch in the stage `parsed`."""
@@ -64,13 +65,41 @@ class Desk:
 
     def age(self, window: str = "") -> None:
         """Make the current generation of a window the one before."""
+        generation = self._generation(window)
+        self._rename(generation, generation.before)
+        for other in self.windows.windows:
+            if other.name != window:
+                self._point_to_older(self._generation(other.name), generation.number)
+
+    def step_back(self, window: str = "") -> None:
+        """Make the generation before the current one, as if the clock was stepped back."""
+        generation = self._generation(window)
+        self._rename(generation.before, generation)
+
+    def _generation(self, window: str) -> Generation:
+        (generation,) = (one for one in self.windows.now(self.redis) if one.window == window)
+        return generation
+
+    def _rename(self, generation: Generation, to: Generation) -> None:
         keys = self.ledger.keys
-        (generation,) = (one for one in Windows(self.settings, keys).now(self.redis) if one.window == window)
         for kind in KINDS:
-            key, older = keys.generation(kind, generation), keys.generation(kind, generation.before)
-            self.redis.delete(older)
-            if self.redis.exists(key):
-                self.redis.rename(key, older)
+            self.redis.delete(keys.generation(kind, to))
+            if self.redis.exists(keys.generation(kind, generation)):
+                self.redis.rename(keys.generation(kind, generation), keys.generation(kind, to))
+
+    def _point_to_older(self, generation: Generation, number: int) -> None:
+        """Cards that went across name the generation of the window that was renamed."""
+        for place in (generation, generation.before):
+            key = self.ledger.keys.generation("cards", place)
+            chunks: Any = self.redis.hgetall(key)
+            for field, chunk in chunks.items():
+                changed = bytearray(chunk)
+                for at in range(0, len(chunk), CARD_BYTES):
+                    facts = list(HEADER.unpack_from(chunk, at))
+                    if facts[4] & MOVED_ACROSS and facts[8] in (number, number - 1):
+                        facts[8] -= 1
+                        HEADER.pack_into(changed, at, *facts)
+                self.redis.hset(key, field, bytes(changed))
 
     def stream(self) -> list[dict[str, Any]]:
         rows: Any = self.redis.xrange(self.ledger.keys.stream)

@@ -261,41 +261,6 @@ def test_settling_without_a_ledger_remembers_and_publishes_nothing(desk: Desk) -
     assert again.verdict == "duplicate"
 
 
-def test_what_is_found_moves_on_with_its_family(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(policy="tag")
-    desk.push(story(), source="a")
-    desk.push(near("1"), source="b")
-    head = desk.records()[0].id
-    for number in range(4):
-        desk.age()
-        assert desk.push(near(f"later{number}", body_text=STORY + f" plus {number}"), source="c") == ("near_duplicate",)
-        assert desk.records()[-1].family_id == head
-    assert family(desk, head).head_id == head
-    assert_balanced(desk)
-
-
-def test_a_withdrawn_head_is_followed_by_a_member_that_did_not_move_yet(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(policy="tag")
-    desk.push(story(), source="a")
-    desk.push(near("1"), source="b")
-    head, heir = desk.records()
-    desk.age()
-    desk.push(kill("s"), source="a", at=NOW + timedelta(hours=1))
-    assert family(desk, head.id).head_id == heir.id
-
-
-def test_versions_go_on_over_generations(desk: Desk) -> None:
-    for number in range(4):
-        desk.age()
-        desk.push(article(guid="g", body_text=text(number)), at=NOW + timedelta(hours=number))
-    assert [record.version for record in desk.records()] == [1, 2, 3, 4]
-    again = desk.push(article(guid="g", body_text=text(1)), at=NOW + timedelta(days=1))
-    assert again == ("duplicate",), "its earlier texts moved on with it"
-    desk.age()
-    desk.age()
-    assert desk.push(article(guid="g", body_text=text(3)), at=NOW + timedelta(days=2)) == ("stored",), "forgotten"
-
-
 @pytest.fixture
 def tiny_buckets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Buckets are split from the first entries on."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
-from tests.dedupe_support import Desk, article, text
+from tests.dedupe_support import NOW, Desk, article, text
 from worker.model import Article, Lane
 from worker.state.counters import imbalance
 from worker.state.families import Families, Family
@@ -174,6 +175,36 @@ def test_a_source_is_forgotten_in_both_windows(make_desk: Callable[..., Desk]) -
     assert desk.memory.forget_source("a") == 2
     assert desk.push(article(guid="3", body_text=text(1) + " end"), source="b") == ("stored",)
     assert desk.push(article(guid="4", body_text=text(2) + " end"), source="b") == ("stored",)
+
+
+def test_earlier_texts_are_those_of_the_window_a_record_went_to(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(LONGER)
+    lanes: list[Lane] = ["news", "news", "backfill", "backfill", "backfill"]
+    for hour, lane in enumerate(lanes):
+        desk.push(article(guid="a", body_text=text(hour)), lane=lane, at=NOW + timedelta(hours=hour))
+    again = [article(guid="a", body_text=text(hour)) for hour in range(len(lanes))]
+    assert set(desk.push(*again, at=NOW + timedelta(days=1))) == {"duplicate"}
+
+
+@pytest.mark.parametrize("later_days", [None, SHORTER, LONGER + 1])
+def test_a_window_may_change_while_families_lie_in_both(make_desk: Callable[..., Desk], later_days: int | None) -> None:
+    desk = make_desk(LONGER, policy="tag")
+    desk.push(story("a"), source="a")
+    desk.push(story("b", 195), source="b")
+    assert desk.push(story("a"), source="a", lane="backfill") == ("duplicate",), "its family goes across"
+    desk = make_desk(later_days, policy="tag")
+    assert desk.push(story("copy", 195), source="c") == ("duplicate",)
+    left = desk.records()[1].id
+    assert family(desk, left).head_id == left
+    assert_sound(desk)
+
+
+def test_a_look_changes_no_window(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    desk.push(story("a"), lane="backfill")
+    family(desk, desk.records()[0].id)
+    assert list(desk.redis.scan_iter("*:cards:g*")) == []
+    desk_generation(desk)
 
 
 @pytest.mark.parametrize("days", [SHORTER, LONGER])

@@ -11,13 +11,14 @@ import msgspec
 import pytest
 from redis import Redis
 
-from tests.dedupe_support import Desk
+from tests.dedupe_support import Desk, text
 from tests.desk_support import Office, office_fixture
 from tests.store_entries import entry
 from tests.test_cli_dedupe import HARBOUR
 from tests.test_dedupe_index import STORY, near, story
 from tests.test_explain_copies import NEAR, article, ingest
 from worker.events import FamilyChange
+from worker.model import Record
 from worker.operate import dead
 from worker.operate.explain import explain
 from worker.operate.families import merge, resolve, show, split
@@ -159,3 +160,47 @@ def test_what_is_sent_obeys_the_published_schema(desk: Desk) -> None:
     assert [one["members"][0]["id"] for one in sent] == [copy.id, head.id]
     for one in sent:
         jsonschema.Draft202012Validator(schema).validate(one)
+
+
+def dropped_and_published(desk: Desk) -> tuple[Record, Record]:
+    """A story, and a near copy of it that was dropped and later published with another text (as it was kept)."""
+    desk.push(story(), source="a")
+    desk.push(near(), source="b")
+    assert desk.push(near(body_text=text(9)), source="b") == ("stored",)
+    (copy,) = (sighting.copy for sighting in desk.sightings())
+    assert copy is not None
+    return desk.records()[0], copy
+
+
+def test_a_dropped_copy_that_became_a_record_is_not_published_again(desk: Desk) -> None:
+    head, copy = dropped_and_published(desk)
+    desk.push(story(withdrawn=True), source="a")
+    families = Families(desk.redis, desk.settings)
+    family = families.promote(head.id, copy, [])
+    assert family is not None
+    assert (family.head_id, [member.record_id for member in family.members]) == (None, [head.id])
+    assert [record.id for record in desk.records()].count(copy.id) == 1
+
+
+def test_a_dropped_copy_that_became_a_record_keeps_its_name(redis: Redis, tmp_path: Path, desk: Desk) -> None:
+    head, copy = dropped_and_published(desk)
+    Desk(redis, tmp_path, policy="tag").push(near("other", body_text=f"{STORY} more"), source="c")
+    Families(desk.redis, desk.settings).split(head.id)
+    assert desk.push(near(body_text=text(8)), source="b") == ("updated",)
+    assert [(record.id, record.version) for record in desk.records()][-1] == (copy.id, 2)
+
+
+def test_a_dropped_copy_that_came_with_several_texts_is_one_member(desk: Desk) -> None:
+    desk.push(story(), source="a")
+    for words in (190, 180):
+        assert desk.push(near(body_text=" ".join(STORY.split()[:words])), source="b") == ("near_duplicate",)
+    (head,), (*_, newest) = desk.records(), (sighting.copy for sighting in desk.sightings())
+    assert newest is not None
+    families = Families(desk.redis, desk.settings)
+    family = families.show(head.id)
+    assert family is not None
+    assert [member.record_id for member in family.members] == [head.id, newest.id]
+    alone = families.split(newest.id, newest)
+    assert alone is not None
+    assert [(member.record_id, member.version) for member in alone.members] == [(newest.id, 1)]
+    assert [relations(change) for change in told(desk)] == [{newest.id: None}, {head.id: None}]

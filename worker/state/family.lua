@@ -1,5 +1,5 @@
--- Show or correct the family of a record. KEYS: stream, then the memory's (copies.lua)
--- ARGV: windows (copies.lua) operation (show, split, merge or promote) id other_id record (or '')
+-- Show or correct the family of a record. KEYS: stream, then the memory's (cards.lua)
+-- ARGV: windows (cards.lua) operation (show, split, merge or promote) id other_id record (or '')
 --       told_at_once, identities of the record (16 bytes each), and, to promote (other_id is the copy's), the four of
 --       copies.lua for an exact copy, empty for a member
 -- Answer: 'generation' (memory moved on), nil (not remembered), or
@@ -8,10 +8,12 @@ local operation, id, other, record, told_at_once, identities = unpack(ARGV, 2, 7
 told_at_once = tonumber(told_at_once)
 if not open_memory(2, ARGV[1], 1, 'drop', '') then return 'generation' end
 -- All that is met is brought to the longest of its windows.
+local window
 for _, named in ipairs({id, other}) do
   local found = named ~= '' and find_digest(string.sub(named, 1, 8))
-  if found then use_window(longest(memory.current.window, window_of(found[1], found[3]))) end
+  if found then window = longest(window_of(found[1], found[3]), window) end
 end
+if window then use_window(window) end
 local current, no_features = memory.current, ''
 
 -- The family's root in the current generation, with all members brought there.
@@ -20,8 +22,8 @@ local function gather(record_id)
   if not found then return nil end
   local root = root_of(bring(found[1], found[2], no_features))
   for _, generation in ipairs(memory.generations) do
-    local old_root = generation ~= current and generation.find_digest(string.sub(current.card(root).id, 1, 8))
-    if old_root and old_root < COPY then
+    local old_root = old_root_of(generation, root)
+    if old_root then
       local left = {}
       each_member(generation, old_root, function(ticket) left[#left + 1] = ticket end)
       for _, ticket in ipairs(left) do bring(generation, ticket, no_features) end
@@ -30,9 +32,28 @@ local function gather(record_id)
   return root
 end
 
+-- Is it published, under its own name?
+local function is_record(record_id)
+  local known, is_copy = find_digest(string.sub(record_id, 1, 8))
+  return known and not is_copy
+end
+
 local function members_of(root)
   local members = {}
   each_member(current, root, function(ticket, card) members[#members + 1] = {ticket, card} end)
+  return members
+end
+
+-- Of a dropped copy that came with several texts the newest card; none where it was published later, for another text
+-- or in the place of a withdrawn record.
+local function known_members(root)
+  local members, named = {}, {}
+  for _, member in ipairs(members_of(root)) do
+    local card = member[2]
+    if not has(card.flags, UNPUBLISHED) or not (named[card.id] or is_record(card.id)) then
+      members[#members + 1], named[card.id] = member, true
+    end
+  end
   return members
 end
 
@@ -92,8 +113,6 @@ end
 
 -- An exact copy has no card yet, and its identities lead to what it was seen to be a copy of.
 local function publish_exact(root, beside)
-  local known, is_copy = find_digest(string.sub(other, 1, 8))
-  if known and not is_copy then return nil end
   local ticket = add_card(read_article(8), 0, 1, EXACT, root, beside)
   publish(ticket, current.card(ticket))
   return ticket
@@ -101,14 +120,13 @@ end
 
 -- A copy is published as the head of a family whose members are all withdrawn or dropped.
 local function publish_copy(root)
-  if head_of(root, current.card(root)) then return root end
+  if head_of(root, current.card(root)) or is_record(other) then return root end
   local ticket, beside
   for _, member in ipairs(members_of(root)) do
-    if member[2].id == other then ticket = member[1] end
+    if member[2].id == other then ticket = ticket or member[1] end
     if member[2].id == id then beside = member[1] end
   end
   if ticket then
-    if not has(current.card(ticket).flags, UNPUBLISHED) then return root end
     publish_dropped(ticket, current.card(ticket))
   elseif (ARGV[8] or '') ~= '' then
     ticket = publish_exact(root, beside)
@@ -123,15 +141,17 @@ end
 local function lead_dropped(members, root)
   local host = head_of(root, current.card(root)) or root
   for _, member in ipairs(members) do
-    if has(member[2].flags, UNPUBLISHED) then put_digest(string.sub(member[2].id, 1, 8), host, COPY) end
+    if has(member[2].flags, UNPUBLISHED) and not is_record(member[2].id) then put_digest(string.sub(member[2].id, 1, 8), host, COPY) end
   end
 end
 
 -- The member stands alone; the others keep together, under another root where it was theirs.
 local function split(root)
-  local alone, others = nil, {}
+  local alone, others, its_older = nil, {}, {}
   for _, member in ipairs(members_of(root)) do
-    if member[2].id == id then alone = member else others[#others + 1] = member end
+    local card, side = member[2], member[2].id ~= id and others or its_older
+    local is_older = alone or (has(card.flags, UNPUBLISHED) and is_record(id))
+    if card.id == id and not is_older then alone = member else side[#side + 1] = member end
   end
   if not alone or #others == 0 then return root end
   local ticket, card = alone[1], alone[2]
@@ -144,11 +164,11 @@ local function split(root)
   chain(root, others)
   if is_dropped then publish_dropped(ticket, card) end
   make_root(ticket, ticket)
-  chain(ticket, {})
+  chain(ticket, its_older)
   promote(root)
   lead_dropped(others, root)
   tell(ticket, {{ticket, current.card(ticket)}})
-  tell(root, members_of(root))
+  tell(root, known_members(root))
   return ticket
 end
 
@@ -159,7 +179,7 @@ local function merge(root)
   for _, member in ipairs(members_of(joining)) do members[#members + 1] = member end
   chain(root, members)
   if not head_of(root, current.card(root)) then promote(root) end
-  tell(root, members_of(root))
+  tell(root, known_members(root))
   return root
 end
 
@@ -170,7 +190,7 @@ if root and operation == 'merge' then root = merge(root) end
 if not root then return nil end
 local _, head = head_of(root, current.card(root))
 local answer = {current.card(root).id, head and head.id or ''}
-for _, member in ipairs(members_of(root)) do
+for _, member in ipairs(known_members(root)) do
   local card = member[2]
   answer[#answer + 1] = {card.id, card.version, card.flags, card.relation, card.received, card.published}
 end

@@ -1,5 +1,5 @@
 -- Take the fingerprints of a source out of the memory, some chunks of cards at a time.
--- KEYS: the memory's; ARGV: windows (copies.lua for both) source first_chunk chunks
+-- KEYS: the memory's; ARGV: windows (cards.lua for both) source first_chunk chunks
 -- Answer: 'generation' (memory moved on), or {cards forgotten, 1 if there is more}
 if not open_memory(1, ARGV[1], 1, 'drop', '') then return 'generation' end
 local first, last = ARGV[3] * CHUNK_CARDS, (ARGV[3] + ARGV[4]) * CHUNK_CARDS - 1

@@ -1,14 +1,15 @@
 -- Shared by the scripts that know copies: postings, exact digests and cards of the generations (see index.py).
 local COPY, NONE = 2147483648, 4294967295
-local WITHDRAWN, MOVED, MOVED_ON, PURGED, ROOT, UNPUBLISHED, MOVED_ACROSS = 1, 2, 4, 8, 16, 32, 64
+local WITHDRAWN, MOVED, MOVED_ON, PURGED, ROOT, UNPUBLISHED, MOVED_ACROSS, UNFILED = 1, 2, 4, 8, 16, 32, 64, 128
 local FACTS_FORMAT = 'c8I4I4I4c4c' .. SKETCH_BYTES
 local CARD_FORMAT = '>c16I4I4I3BB' .. FACTS_FORMAT
 
--- What open_memory (copies.lua) opens: `windows`, each with two generations; `generations`, all of them, newest first;
+-- What open_memory (cards.lua) opens: `windows`, each with two generations; `generations`, all of them, newest first;
 -- `current`, the generation in which the article's family lives (see use_window).
 local memory = {windows = {}, generations = {}, outcomes = {}}
 
 local function has(flags, flag) return flags % (2 * flag) >= flag end
+local function with(flags, flag, is_set) return flags + (is_set and flag or 0) - (has(flags, flag) and flag or 0) end
 local function has_moved(flags) return has(flags, MOVED) or has(flags, MOVED_ON) or has(flags, MOVED_ACROSS) end
 local function u32(text, at)
   local a, b, c, d = string.byte(text, at, at + 3)
@@ -189,7 +190,7 @@ local function open_generation(keys)
     local exact, exact_splits = g.exact.flush()
     write_chunks()
     g.earlier.flush()
-    if not ttl or (g.tickets == g.begin and exact == state[2]) then return false end
+    if not ttl or (g.tickets == g.begin and exact == state[2] and not next(g.earlier.dirty)) then return false end
     local added = table.concat(fresh)
     local bytes = #added > 0 and redis.call('APPEND', keys[6], added) or 0
     redis.call('HSET', keys[1], 'tickets', g.tickets, 'exact', exact, 'exact_splits', exact_splits)
@@ -219,30 +220,4 @@ local function tickets_under(blob, print)
     at = string.find(blob, print, at + 1, true)
   end
   return tickets
-end
-
--- Where a card went that lives in the other window now: `received` is the number of the generation there.
-local function across(generation, card)
-  local window = memory.windows[3 - generation.window]
-  if not window then return nil end
-  if card.received == window.number then return window.current end
-  if card.received == window.number - 1 then return window.before end
-end
-
--- The newest card of what a ticket once stood for: its generation, its ticket there, itself; nil where it was purged
--- (unless that is of no matter) or has expired.
-local function follow(generation, ticket, even_purged)
-  while true do
-    local card = generation and generation.card(ticket)
-    if not card or (has(card.flags, PURGED) and not even_purged) then return nil end
-    if has(card.flags, MOVED_ACROSS) then
-      generation, ticket = across(generation, card), card.owner
-    elseif has(card.flags, MOVED_ON) then
-      generation, ticket = memory.windows[generation.window].current, card.owner
-    elseif has(card.flags, MOVED) then
-      ticket = card.owner
-    else
-      return generation, ticket, card
-    end
-  end
 end

@@ -12,7 +12,7 @@ Each generation of the memory (windows.py) is five hashes and a string:
 
 Both tables grow by linear hashing, so an article costs the same whether a thousand or ten million are remembered.
 A ticket is given once: whatever was remembered after a lookup has a higher ticket than all the lookup saw, which is
-how a verdict is validated (`came_between` in copies.lua).
+how a verdict is validated (`came_between` in between.lua).
 """
 
 from __future__ import annotations
@@ -43,9 +43,10 @@ MOST_CANDIDATES = 24
 MOST_EARLIER = 32
 NOBODY = 0xFFFFFFFF
 """The ticket that stands for none."""
-WITHDRAWN, MOVED, MOVED_ON, PURGED, ROOT, UNPUBLISHED, MOVED_ACROSS = 1, 2, 4, 8, 16, 32, 64
-"""Flags of a card; MOVED, MOVED_ON, MOVED_ACROSS: `owner` is the record's newer ticket, in this generation,
-in the next, or in that of the other window whose number stands for the time of receipt."""
+WITHDRAWN, MOVED, MOVED_ON, PURGED, ROOT, UNPUBLISHED, MOVED_ACROSS, UNFILED = 1, 2, 4, 8, 16, 32, 64, 128
+"""Flags of a card; MOVED, MOVED_ON, MOVED_ACROSS: `owner` is the record's newer ticket, in this generation, in the
+next, or in that of the other window whose number stands for the time of receipt; UNFILED: it moved on without features
+to be filed under."""
 THIS_RUN = 4
 """Where an article of the same run is, beside the places of `reference`."""
 RELATIONS: tuple[Relation, ...] = ("exact", "syndicated", "excerpt", "rewrite", "revised")

@@ -98,7 +98,7 @@ def _moved_to(read: Sequence[Generation], side: int, flags: int, received: int) 
         return side
     window = side // 2 * 2
     if flags & MOVED_ON:
-        return window
+        return window if side != window else None  # where the clock was stepped back, the next is not known yet
     others = range(2 - window, min(4 - window, len(read)))
     return next((other for other in others if read[other].number == received), None)
 

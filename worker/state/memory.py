@@ -248,7 +248,7 @@ class Memory:
         return rows
 
     def _opening(self, run: Run, rules: Rules, lane: Lane) -> tuple[str | int, ...]:
-        """What open_memory in copies.lua takes after the keys."""
+        """What open_memory in cards.lua takes after the keys."""
         windows = self._windows
         return (windows.script_text(run.generations, run.seen), windows.home(lane), rules.policy, rules.head)
 
@@ -273,7 +273,7 @@ class Memory:
         return [article_arguments(*part) for part in parts]
 
     def _file(self, due: int, generations: Sequence[Generation]) -> None:
-        """`due`: as flush_memory in copies.lua says it, 1 for the first window and 2 for the second."""
+        """`due`: as flush_memory in cards.lua says it, 1 for the first window and 2 for the second."""
         for at, (window, generation) in enumerate(zip(self._windows.windows, generations, strict=True)):
             if due & 1 << at:
                 self._postings.file(generation, 2 * window.seconds)

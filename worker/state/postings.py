@@ -190,6 +190,8 @@ class Postings:
             pipe.watch(key)  # type: ignore[no-untyped-call]  # redis-py has no types here
             state: Any = pipe.hmget(index, ["postings", "posting_splits"])
             fresh: Any = pipe.getrange(name("fresh", generation), 0, FILED_AT_ONCE_BYTES - 1)
+            if not fresh:
+                return
             filing = Filing(int(state[0] or 0), int(state[1] or 0), fresh)
             for wanted in filing.needs():
                 filing.take(wanted, [blob for part in _slices(wanted) for blob in _values(pipe, key, part)])

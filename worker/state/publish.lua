@@ -1,6 +1,6 @@
 -- Decide, remember, append to the stream, count and settle: one step for a run of articles of a leased batch.
--- KEYS: batch waiting due total day rate in_flight spool receipts stream, then the memory's (copies.lua)
--- ARGV: batch_id token lane source first n day_ttl receipt_ttl windows home policy head (copies.lua)
+-- KEYS: batch waiting due total day rate in_flight spool receipts stream, then the memory's (cards.lua)
+-- ARGV: batch_id token lane source first n day_ttl receipt_ttl windows home policy head (cards.lua)
 --       then seven for each article: the four of copies.lua, receipt (field of 8 bytes, evidence) sighting_tail record_tail
 -- Answer: 'lost' (lease gone), 'generation' (memory moved on), or {progress, settled, freed refs, verdicts, filing
 -- is due}; it ends before an article whose candidates must be read again

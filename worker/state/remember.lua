@@ -1,5 +1,5 @@
 -- Decide and remember a run of articles; nothing is published, and no ledger knows of it.
--- KEYS: the memory's (copies.lua); ARGV: windows home policy head (copies.lua) n, then the four of copies.lua for each
+-- KEYS: the memory's (cards.lua); ARGV: windows home policy head (cards.lua) n, then the four of copies.lua for each
 -- article
 -- Answer: 'generation' (memory moved on), or which windows are to be filed, then for each article that
 -- was settled {verdict, record, version, family, relation, matched, similarity}, ids raw

@@ -12,8 +12,9 @@ from redis.commands.core import Script
 
 from worker.state.index import PRELUDE
 
-_COPIES = ("index", "between", "copies")
-SHARED = {"publish": _COPIES, "remember": _COPIES, "family": _COPIES, "forget_source": _COPIES}
+_CARDS = ("index", "cards")
+_COPIES = (*_CARDS, "between", "copies")
+SHARED = {"publish": _COPIES, "remember": _COPIES, "family": _COPIES, "forget_source": _CARDS}
 """Which files of shared functions a script needs beside `common.lua`, in order."""
 
 

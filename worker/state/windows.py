@@ -61,6 +61,6 @@ class Windows:
         return [self._keys.generation(kind, place) for place in places for kind in KINDS]
 
     def script_text(self, current: Sequence[Generation], seen: Sequence[int] = ()) -> str:
-        """What open_memory in copies.lua takes; `seen`: tickets given in each window when candidates were read."""
+        """What open_memory in cards.lua takes; `seen`: tickets given in each window when candidates were read."""
         parts = zip(current, self.windows, seen or [0] * len(self.windows), strict=True)
         return " ".join(f"{generation.number}:{window.seconds}:{tickets}" for generation, window, tickets in parts)
