@@ -66,7 +66,7 @@ def parse_mail(content: bytes, document: Document) -> Iterator[Article | Documen
     draft = Draft(document, "message/rfc822")
     draft.set_text("guid", header(message, "message-id").strip("<> "), "header")
     try:
-        yield _read(message, parts.texts, parts.pages, draft)
+        yield _with_organisation(_read(message, parts.texts, parts.pages, draft), draft)
     except Rejected:
         if not parts.attached:
             raise
@@ -74,6 +74,18 @@ def parse_mail(content: bytes, document: Document) -> Iterator[Article | Documen
         attached = _attached(part, number, document)
         if attached is not None:
             yield attached
+
+
+def _with_organisation(article: Article, draft: Draft) -> Article:
+    """The article with the publication or agency in From as its author, where nobody else is named.
+
+    From names "the author(s) of the message" (RFC 5322, 3.6.2), a person or not.
+    """
+    said = (draft.fields[name] for name in ("provider", "source_name") if draft.provenance.get(name) == "header")
+    name = next(said, None)
+    if article.authors or name is None or not draft.add_organisations([name], "header"):
+        return article
+    return msgspec.structs.replace(article, authors=draft.fields["authors"], provenance=dict(draft.provenance))
 
 
 class _ShortHeaders(Compat32):
