@@ -167,7 +167,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Author(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """An author: a person; an organisation only where a page itself declares it as the author.
+    """An author: a person; an organisation only where a page or a mail itself declares it as the author.
 
     `type` is schema.org's (https://schema.org/author), and stands in the JSON form only where it is `organization`.
     """
