@@ -13,6 +13,7 @@ from tests.dedupe_support import NOW, Desk, article, text
 from tests.test_dedupe_windows import assert_sound, family
 from tests.test_dedupe_windows import story as near
 from worker.model import Article
+from worker.state.families import Families
 
 
 @pytest.fixture
@@ -94,6 +95,42 @@ def test_members_of_a_family_whose_forgotten_head_moved_on_get_another(make_desk
     desk.memory.forget_source("b")
     desk.age()
     assert family(desk, root).head_id == other
+
+
+def test_a_member_that_comes_later_leads_a_family_whose_forgotten_root_came_alone(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk(policy="tag")
+    others = {"b": near("b", 197), "c": near("c", 194)}
+    desk.push(near("a"), source="a")
+    for source, one in others.items():
+        desk.push(one, source=source)
+    desk.memory.forget_source("a")
+    for _ in range(2):
+        desk.age()
+        assert [desk.push(one, source=source) for source, one in others.items()] == [("duplicate",)] * 2
+    desk.age()
+    assert desk.push(near("b", withdrawn=True), source="b") == ("updated",)
+    assert desk.push(others["c"], source="c") == ("duplicate",)
+    left = desk.records()[2].id
+    assert family(desk, left).head_id == left
+
+
+def test_a_member_left_behind_follows_a_merge(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(policy="tag")
+    others = {"b": near("b", 197), "c": near("c", 194)}
+    desk.push(near("a"), source="a")
+    for source, one in others.items():
+        desk.push(one, source=source)
+    desk.push(article(guid="other", body_text=text(1)), source="o")
+    *_, left, other = (record.id for record in desk.records())
+    desk.memory.forget_source("a")
+    for source in ("bc", "b"):
+        desk.age()
+        assert [desk.push(others[name], source=name) for name in source] == [("duplicate",)] * len(source)
+        desk.push(article(guid="other", body_text=text(1)), source="o")
+    assert Families(desk.redis, desk.settings).merge(other, desk.records()[1].id)
+    assert family(desk, left).family_id == other
 
 
 def test_earlier_texts_expire_with_their_generation(desk: Desk) -> None:

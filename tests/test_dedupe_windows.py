@@ -177,11 +177,16 @@ def test_a_source_is_forgotten_in_both_windows(make_desk: Callable[..., Desk]) -
     assert desk.push(article(guid="4", body_text=text(2) + " end"), source="b") == ("stored",)
 
 
-def test_earlier_texts_are_those_of_the_window_a_record_went_to(make_desk: Callable[..., Desk]) -> None:
+@pytest.mark.parametrize("aged", [(), (NEWS, BACKFILL)])
+def test_earlier_texts_are_those_of_the_window_a_record_went_to(
+    make_desk: Callable[..., Desk], aged: tuple[str, ...]
+) -> None:
     desk = make_desk(LONGER)
     lanes: list[Lane] = ["news", "news", "backfill", "backfill", "backfill"]
     for hour, lane in enumerate(lanes):
         desk.push(article(guid="a", body_text=text(hour)), lane=lane, at=NOW + timedelta(hours=hour))
+    for window in aged:
+        desk.age(window)
     again = [article(guid="a", body_text=text(hour)) for hour in range(len(lanes))]
     assert set(desk.push(*again, at=NOW + timedelta(days=1))) == {"duplicate"}
 

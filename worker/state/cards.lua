@@ -86,6 +86,33 @@ local function link(root, card, ticket)
   current.write(root, root_card)
 end
 
+-- The root of a card's family: its ticket and card.
+local function root_of(ticket)
+  local card = memory.current.card(ticket)
+  if has(card.flags, ROOT) then return ticket, card end
+  local _, root = follow(memory.current, card.owner, true)
+  -- What was its root may be a member of another's family since two were merged.
+  if root then return root_of(root) end
+  -- It went to a window that is configured no more, or of another length.
+  card.flags, card.owner, card.following, card.relation = card.flags + ROOT, ticket, NONE, 0
+  memory.current.write(ticket, card)
+  return ticket, card
+end
+
+-- The old card leads to the new one, a ticket in the current generation.
+local function lead_on(generation, ticket, old, new)
+  local current = memory.current
+  old.owner = new
+  if generation == current then
+    old.flags = old.flags + MOVED
+  elseif generation.window == current.window then
+    old.flags = old.flags + MOVED_ON
+  else
+    old.flags, old.received = old.flags + MOVED_ACROSS, memory.windows[current.window].number
+  end
+  generation.write(ticket, old)
+end
+
 -- The ticket of a record in the current generation: what is found in another moves there, with its root and head.
 -- The features are those of the article that found it: the sketch does not hold its own.
 local bring, promote
@@ -103,6 +130,7 @@ local function recard(generation, ticket, features, change)
   if moved_on or features ~= '' then card.flags = with(card.flags, UNFILED, features == '') end
   local new = current.tickets
   if root then
+    root = root_of(root)
     link(root, card, new)
     card.owner = root
     if current.card(root).owner == ticket and not moved_on then set_head(root, new) end
@@ -112,15 +140,9 @@ local function recard(generation, ticket, features, change)
     card.owner = new
   end
   current.add(card)
-  old.owner = new
-  if not moved_on then
-    old.flags = old.flags + MOVED
-  elseif generation.window == current.window then
-    old.flags = old.flags + MOVED_ON
-  else
-    old.flags, old.received = old.flags + MOVED_ACROSS, memory.windows[current.window].number
-  end
-  generation.write(ticket, old)
+  -- It was left behind when the family lost its head.
+  if root and is_live(card) and current.card(root).owner == NONE then set_head(root, new) end
+  lead_on(generation, ticket, old, new)
   if is_root and moved_on and head ~= ticket and head ~= NONE then
     local brought = bring(generation, head, features)
     if brought then set_head(new, brought) else promote(new) end
@@ -143,17 +165,6 @@ bring = function(generation, ticket, features, even_purged)
     post(features, at)
   end
   return at
-end
-
-local function root_of(ticket)
-  local card = memory.current.card(ticket)
-  if has(card.flags, ROOT) then return ticket, card end
-  local _, root, root_card = follow(memory.current, card.owner, true)
-  if root then return root, root_card end
-  -- It went to a window that is configured no more, or of another length.
-  card.flags, card.owner, card.following, card.relation = card.flags + ROOT, ticket, NONE, 0
-  memory.current.write(ticket, card)
-  return ticket, card
 end
 
 local function each_member(generation, root, visit)

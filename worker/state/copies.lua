@@ -31,16 +31,18 @@ local function remember_copy_digest(a, ticket)
   if not known or known[3].id == memory.current.card(ticket).id then put_digest(a.copy, ticket, 0) end
 end
 
+-- What the window that a record left says of it is out of date.
 local function earlier_texts(card)
   if card.version < 2 then return '' end
   local current = memory.current
-  local texts = current.earlier.get(card.id)
-  if texts then return texts end
-  for _, generation in ipairs(memory.generations) do
-    texts = generation ~= current and generation.earlier.get(card.id)
-    if texts then
-      current.earlier.set(card.id, texts)
-      return texts
+  for _, at in ipairs({current.window, 3 - current.window}) do
+    local window = memory.windows[at] or {}
+    for _, generation in ipairs({window.current, window.before}) do
+      local texts = generation.earlier.get(card.id)
+      if texts then
+        if generation ~= current then current.earlier.set(card.id, texts) end
+        return texts
+      end
     end
   end
   return ''

@@ -178,6 +178,11 @@ local function merge(root)
   local members = members_of(root)
   for _, member in ipairs(members_of(joining)) do members[#members + 1] = member end
   chain(root, members)
+  local old_root = current.card(joining)
+  if has(old_root.flags, PURGED) then -- it leads who was left behind it
+    old_root.flags, old_root.owner = with(old_root.flags, MOVED, true), root
+    current.write(joining, old_root)
+  end
   if not head_of(root, current.card(root)) then promote(root) end
   tell(root, known_members(root))
   return root
