@@ -152,3 +152,11 @@ def test_a_clock_that_is_stepped_back_into_the_generation_before_costs_only_memo
     desk.step_back()
     assert desk.push(ours, others) == ("stored", "stored")
     assert desk.push(ours, others) == ("duplicate", "duplicate")
+
+
+def test_a_copy_under_its_record_s_address_takes_no_name_from_it(desk: Desk) -> None:
+    place, other = "https://a.example/story", "https://a.example/again"
+    assert desk.push(article(canonical_url=place)) == ("stored",)
+    for url in (other, place):
+        assert desk.push(article(guid="copy", canonical_url=url)) == ("duplicate",)
+    assert desk.push(article(canonical_url=place, body_text=text(1)), at=NOW + timedelta(hours=1)) == ("updated",)

@@ -20,7 +20,9 @@ local function remember_identities(a, ticket, flag, is_own)
   each_identity(a, function(digest)
     local known, is_copy
     if a.is_known then known, is_copy = find_digest(digest) end
-    if not known or known[3].id == id or (is_copy and not is_own) then put_digest(digest, ticket, flag) end
+    local is_free = not known or is_copy
+    if is_own then is_free = not known or known[3].id == id end
+    if is_free then put_digest(digest, ticket, flag) end
   end)
 end
 
