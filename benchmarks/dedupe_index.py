@@ -6,8 +6,9 @@ Features, sketches and digests are random bytes of the real sizes (two identitie
 they lie as they would for articles that have nothing in common; each has as many features as an article can have.
 Server CPU is that of the main thread (INFO cpu), with the append-only file on, as in production, but never rewritten
 meanwhile (it is off while the index is filled: ten million articles would write 50 GB); bytes are the growth of
-used_memory. Every fifth article measured is a copy of a remembered one. `--server`: another server binary than the
-embedded one, which is built with the C library's allocator; packages and images for servers have jemalloc.
+used_memory. Every fifth article measured is a copy of a remembered one, so the smallest index has 1,000. `--server`:
+another server binary than the embedded one, which is built with the C library's allocator; packages and images for
+servers have jemalloc.
 """
 
 from __future__ import annotations
@@ -99,9 +100,8 @@ class Bench:
         for number in range(MEASURED_RUNS):
             candidates, sketches = self.generator.run()
             for at in range(0, len(sketches), COPIES_EVERY):
-                if self.sample:
-                    known = self.sample[(number * RUN_ARTICLES + at) // COPIES_EVERY % len(self.sample)]
-                    sketches[at] = Sketch(known.packed, known.features, ())
+                known = self.sample[(number * RUN_ARTICLES + at) // COPIES_EVERY % len(self.sample)]
+                sketches[at] = Sketch(known.packed, known.features, ())
             claim = self._claim()
             began, client_began = self._cpu(), time.process_time()
             seen, found = self.memory.look_up(self.generations, sketches)
@@ -159,9 +159,8 @@ class Bench:
 
 
 def levels(articles: int) -> Iterator[int]:
-    """0, 100,000, 1,000,000, 10,000,000 as far as asked, and what was asked."""
-    yield 0
-    yield from (level for level in (100_000, 1_000_000, 10_000_000) if level < articles)
+    """1,000, 100,000, 1,000,000, 10,000,000 as far as asked, and what was asked."""
+    yield from (level for level in (1_000, 100_000, 1_000_000, 10_000_000) if level < articles)
     yield articles
 
 
@@ -177,9 +176,9 @@ def run(articles: int, base: Path, server: str | None) -> Iterator[dict[str, Any
             bench.fill(level - filled)
             client = time.process_time() - began
             grown += bench.memory_bytes() - empty
-            row: dict[str, Any] = {"articles": level, "bytes_per_article": round(grown / level) if level else None}
+            row: dict[str, Any] = {"articles": level, "bytes_per_article": round(grown / level)}
             row |= bench.measure()
-            row["client_us_generated"] = round(client / max(1, level - filled) * 1e6)
+            row["client_us_generated"] = round(client / (level - filled) * 1e6)
             yield row
             filled = level
         redis.close()
