@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from worker.model import Document, Refusal
+from worker.model import Article, Document, Refusal
 from worker.parse.document import parse_document
 
 DATA = Path(__file__).parent / "data" / "parse"
@@ -104,3 +104,10 @@ def test_damaged_documents_are_answered(kind: str) -> None:
 @given(st.binary(max_size=300), st.sampled_from(NAMES), st.sampled_from(TYPES))
 def test_random_bytes_are_answered(content: bytes, name: str, media_type: str | None) -> None:
     check(content, name, media_type)
+
+
+def test_table_with_a_damaged_escape_sequence_is_read() -> None:
+    rows = "headline,body\n橋が開通,新しい橋が金曜日に開通した。\n".encode("iso2022_jp")
+    document = Document(source_id="f", origin="a.csv", received_at=datetime(2025, 6, 1, tzinfo=UTC))
+    found = parse_document(document, rows + b"B,text \x1b$</item>")
+    assert [item.headline for item in found if isinstance(item, Article)] == ["橋が開通", "B"]

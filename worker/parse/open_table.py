@@ -5,10 +5,11 @@ Which columns mean what is the JSON parser's business: a table is a list of obje
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Literal
 
 import msgspec
@@ -38,7 +39,7 @@ def open_table(document: Document, stream: BinaryIO, _budget: Budget) -> Iterato
     first = head.decode(encoding, "replace").lstrip("\ufeff").split("\n", 1)[0]
     csv.field_size_limit(_FIELD_CHARACTERS)
     whole = io.BufferedReader(Again(head, stream), PIECE_BYTES)
-    text = io.TextIOWrapper(whole, encoding, errors="replace", newline="")
+    text = _text_lines(whole, encoding)
     delimiter = max(_DELIMITERS, key=first.count)
     quoting = _quoting(head, delimiter)
     lines = _Lines(text)
@@ -55,10 +56,21 @@ def open_table(document: Document, stream: BinaryIO, _budget: Budget) -> Iterato
         raise Rejected("truncated_container", f"damaged at line {rows.line_num}: {error}") from error
 
 
+def _text_lines(whole: io.BufferedReader[Again], encoding: str) -> Iterable[str]:
+    """The lines of a table.
+
+    Encodings of ISO 2022 are in ASCII again at the end of each line (RFC 1468): they are decoded line by line, for
+    Python's incremental decoder gives up on a damaged escape sequence ("pending buffer overflow").
+    """
+    if codecs.lookup(encoding).name.startswith(("iso2022", "hz")):
+        return (line.decode(encoding, "replace") for line in whole)
+    return io.TextIOWrapper(whole, encoding, errors="replace", newline="")
+
+
 class _Lines:
     """The lines of a table; behind the last, `cut` says whether it ends inside quotation marks."""
 
-    def __init__(self, text: io.TextIOWrapper) -> None:
+    def __init__(self, text: Iterable[str]) -> None:
         self._text = text
         self._quotes = 0
         self._last = ""
