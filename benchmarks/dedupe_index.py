@@ -28,7 +28,7 @@ from redis import Redis
 from worker.config import load_settings
 from worker.dedupe.fingerprint import Fingerprint
 from worker.dedupe.judgement import Judgement
-from worker.dedupe.records import Candidate
+from worker.dedupe.records import Candidate, new_record_head
 from worker.dedupe.sketch import MOST_FEATURES, SKETCH_BYTES, Sketch, SketchInput
 from worker.model import Article, Batch, Document
 from worker.state.codec import Item
@@ -59,10 +59,8 @@ class Generator:
         for at in range(size):
             part = digests[64 * at : 64 * at + 64]
             print_ = Fingerprint((part[:16], part[16:32]), part[32:48], part[48:], 0, 1_790_000_000_000)
-            origin = part[:8].hex()
-            candidates.append(
-                Candidate(print_, "bench", NOW, NOTHING, RECORD_TAIL, b'"seen_in":{}}', False, origin, None)
-            )
+            origin, record = part[:8].hex(), new_record_head(part[:16].hex()) + RECORD_TAIL
+            candidates.append(Candidate(print_, "bench", NOW, NOTHING, record, b'"seen_in":{}}', False, origin, None))
         packed = [sketches[at * SKETCH_BYTES : (at + 1) * SKETCH_BYTES] for at in range(size)]
         return candidates, [Sketch(*parts, ()) for parts in zip(packed, map(tuple, features), strict=True)]
 

@@ -106,21 +106,18 @@ def test_what_is_no_record_is_refused(data: bytes) -> None:
 def test_what_the_publish_step_decides_comes_first_and_in_its_order() -> None:
     names = [field.name for field in msgspec.structs.fields(Record)]
     written = re.findall(
-        r'"(\w+)":', PUBLISH.read_text("utf-8").partition("local function record_json")[2].partition("\nend")[0]
+        r'"(\w+)":', PUBLISH.read_text("utf-8").partition("local function record_head")[2].partition("\nend")[0]
     )
     assert names[: len(written)] == written
     assert written[:5] == ["id", "version", "event", "supersedes", "family_id"]
 
 
-def test_the_tail_of_a_candidate_completes_what_the_publish_step_writes() -> None:
+def test_a_candidate_is_the_record_of_a_new_article() -> None:
     document = Document(source_id="a", origin="/in/a", received_at=NOW, content=b"x")
-    tail = make_candidate(Article(headline="Bridge", body_text="Open."), document, "news", NOW).record_tail
-    head = (
-        b'{"id":"ab","version":2,"event":"update","supersedes":"ab:1","family_id":"ab",'
-        b'"relation":null,"similarity":null,"matched_id":null,'
-    )
-    record = decode_record(head + tail)
-    assert (record.id, record.version, record.supersedes, record.headline) == ("ab", 2, "ab:1", "Bridge")
+    candidate = make_candidate(Article(headline="Bridge", body_text="Open."), document, "news", NOW)
+    record = decode_record(candidate.record)
+    assert record.id == record.family_id == candidate.fingerprint.identities[0].hex()
+    assert (record.version, record.event, record.headline) == (1, "create", "Bridge")
     assert (record.raw_ref, record.received_at, record.lane) == ("/in/a", NOW, "news")
 
 

@@ -2,13 +2,9 @@
 -- of it. The script that uses this calls open_memory.
 local NO_COPY = string.rep('\0', 8)
 
-local function each_identity(a, visit)
-  for at = 1, #a.identities, 16 do visit(string.sub(a.identities, at, at + 7)) end
-end
-
 local function identify(a)
-  for at = 1, #a.identities, 16 do
-    local found, is_copy = find_digest(string.sub(a.identities, at, at + 7))
+  for _, digest in ipairs(a.identities) do
+    local found, is_copy = find_digest(digest)
     if found then return found, is_copy end
   end
 end
@@ -17,13 +13,13 @@ end
 -- other takes only those of copies.
 local function remember_identities(a, ticket, flag, is_own)
   local id = memory.current.card(ticket).id
-  each_identity(a, function(digest)
+  for _, digest in ipairs(a.identities) do
     local known, is_copy
     if a.is_known then known, is_copy = find_digest(digest) end
     local is_free = not known or is_copy
     if is_own then is_free = not known or known[3].id == id end
     if is_free then put_digest(digest, ticket, flag) end
-  end)
+  end
 end
 
 -- The first of those with a text stays the one it leads to, as long as it is met.
@@ -213,25 +209,26 @@ end
 -- decision  relation, 1 where it is a withdrawal, then, where it was judged: similarity (6 digits), target (8 bytes)
 local function read_article(at)
   local digests, decision = ARGV[at], ARGV[at + 3]
-  local a = {copy = string.sub(digests, 1, 8), identities = string.sub(digests, 9), id = string.sub(digests, 9, 24),
+  local a = {copy = string.sub(digests, 1, 8), identities = {}, id = string.sub(digests, 9, 24),
     features = ARGV[at + 2], relation = string.byte(decision, 1), withdrawn = string.byte(decision, 2) == 1,
     similarity = string.sub(decision, 3, 8), target = string.sub(decision, 9)}
   a.content, a.updated, a.received, a.published, a.source, a.sketch = struct.unpack('>' .. FACTS_FORMAT, ARGV[at + 1])
   if a.copy == NO_COPY then a.copy = '' end
+  for place = 9, #digests, 16 do a.identities[#a.identities + 1] = string.sub(digests, place, place + 7) end
   return a
 end
 
 -- `n` articles, numbered from 0, `stride` arguments each; their digests are looked up all at once.
 local function read_articles(first, n, stride)
-  local articles, numbers = {}, {}
+  local articles, wanted = {}, {}
   for i = 0, n - 1 do
     local a = read_article(first + stride * i)
     articles[i] = a
-    if a.copy ~= '' then numbers[#numbers + 1] = u32(a.copy, 1) end
-    for at = 1, #a.identities, 16 do numbers[#numbers + 1] = u32(a.identities, at) end
+    if a.copy ~= '' then wanted[#wanted + 1] = number_of(a.copy) end
+    for _, digest in ipairs(a.identities) do wanted[#wanted + 1] = number_of(digest) end
   end
   for _, generation in ipairs(memory.generations) do
-    if generation.tickets > 0 or generation == memory.current then generation.exact.load(numbers) end
+    if generation.tickets > 0 or generation == memory.current then generation.exact.load(wanted) end
   end
   return articles
 end

@@ -51,16 +51,31 @@ local function open_hash(key)
   return hash
 end
 
+local numbers = {}
+-- The number by which a digest is filed.
+local function number_of(digest)
+  local number = numbers[digest]
+  if not number then
+    number = u32(digest, 1)
+    numbers[digest] = number
+  end
+  return number
+end
+
 -- Linear hashing (Litwin, 1980): bucket after bucket is split as entries come, so no insertion ever pays for all.
 -- `first`: buckets to begin with; an entry has `width` bytes and begins with its number.
 local function open_table(key, first, fill, width, entries, splits)
   local buckets, low = open_hash(key), first
   while low * 2 <= first + splits do low = low * 2 end
   local split = first + splits - low
-  local t = {get = buckets.get, set = buckets.set}
+  local t, known = {get = buckets.get, set = buckets.set}, {}
   function t.bucket(number)
-    local b = number % low
-    if b < split then b = number % (2 * low) end
+    local b = known[number]
+    if not b then
+      b = number % low
+      if b < split then b = number % (2 * low) end
+      known[number] = b
+    end
     return b
   end
   -- To be called before anything is set.
@@ -93,7 +108,7 @@ local function open_table(key, first, fill, width, entries, splits)
         buckets.set(to, table.concat(go))
       end
     end
-    splits, split = splits + 1, split + 1
+    splits, split, known = splits + 1, split + 1, {}
     if split == low then low, split = 2 * low, 0 end
   end
   function t.flush()
@@ -104,9 +119,9 @@ local function open_table(key, first, fill, width, entries, splits)
   return t
 end
 
-local function unpack_card(raw)
+local function unpack_card(chunk, at)
   local id, owner, following, version, flags, relation, content, updated, received, published, source, sketch =
-    struct.unpack(CARD_FORMAT, raw)
+    struct.unpack(CARD_FORMAT, chunk, at)
   return {id = id, owner = owner, following = following, version = version, flags = flags, relation = relation,
     content = content, updated = updated, received = received, published = published, source = source, sketch = sketch}
 end
@@ -136,38 +151,48 @@ local function open_generation(keys)
     if card then return card end
     local chunk, at = chunks.get(math.floor(ticket / CHUNK_CARDS)), ticket % CHUNK_CARDS * CARD_BYTES
     if not chunk or #chunk < at + CARD_BYTES then return nil end
-    card = unpack_card(string.sub(chunk, at + 1, at + CARD_BYTES))
+    card = unpack_card(chunk, at + 1)
     parsed[ticket] = card
     return card
   end
-  function g.write(ticket, card) parsed[ticket], changed[math.floor(ticket / CHUNK_CARDS)] = card, true end
+  function g.write(ticket, card)
+    local number = math.floor(ticket / CHUNK_CARDS)
+    parsed[ticket], changed[number] = card, changed[number] or {}
+    changed[number][ticket] = card
+  end
   function g.add(card)
     local ticket = g.tickets
     g.tickets = ticket + 1
     g.write(ticket, card)
     return ticket
   end
+  -- Each run of cards that stay as they are is one string: what a script costs is mostly the strings it makes.
   local function write_chunks()
-    for number in pairs(changed) do
-      local chunk, cards, n = chunks.get(number) or '', {}, 0
-      for ticket = number * CHUNK_CARDS, math.min((number + 1) * CHUNK_CARDS, g.tickets) - 1 do
-        n = n + 1
-        cards[n] = parsed[ticket] and pack_card(parsed[ticket]) or string.sub(chunk, (n - 1) * CARD_BYTES + 1, n * CARD_BYTES)
+    for number, cards in pairs(changed) do
+      local chunk, parts, begin = chunks.get(number) or '', {}, 1
+      for at = 0, CHUNK_CARDS - 1 do
+        local card = cards[number * CHUNK_CARDS + at]
+        if card then
+          if begin <= at * CARD_BYTES then parts[#parts + 1] = string.sub(chunk, begin, at * CARD_BYTES) end
+          parts[#parts + 1] = pack_card(card)
+          begin = (at + 1) * CARD_BYTES + 1
+        end
       end
-      chunks.set(number, table.concat(cards))
+      if begin <= #chunk then parts[#parts + 1] = string.sub(chunk, begin) end
+      chunks.set(number, table.concat(parts))
     end
     chunks.flush()
   end
   function g.find_digest(digest)
     if g.tickets == 0 then return nil end
-    local blob = g.exact.get(g.exact.bucket(u32(digest, 1)))
+    local blob = g.exact.get(g.exact.bucket(number_of(digest)))
     if not blob then return nil end
     local at = string.find(blob, digest, 1, true)
     while at and at % 12 ~= 1 do at = string.find(blob, digest, at + 1, true) end
     return at and u32(blob, at + 8), at
   end
   function g.put_digest(digest, value)
-    local bucket = g.exact.bucket(u32(digest, 1))
+    local bucket = g.exact.bucket(number_of(digest))
     local known, at = g.find_digest(digest)
     if known == value then return end
     local blob, packed = g.exact.get(bucket) or '', struct.pack('>I4', value)
@@ -180,7 +205,7 @@ local function open_generation(keys)
   end
   function g.drop_digest(digest)
     local _, at = g.find_digest(digest)
-    local bucket = g.exact.bucket(u32(digest, 1))
+    local bucket = g.exact.bucket(number_of(digest))
     local blob = g.exact.get(bucket)
     g.exact.set(bucket, string.sub(blob, 1, at - 1) .. string.sub(blob, at + 12))
     g.exact.count(-1)

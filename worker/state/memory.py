@@ -179,7 +179,7 @@ class Memory:
             (
                 receipt_field(one.origin, one.member) + evidence_text(judgement).encode(),
                 one.sighting_tail,
-                one.record_tail,
+                one.record,
             )
             for one, judgement in zip(run.candidates, run.judgements, strict=True)
         ]

@@ -1,7 +1,7 @@
 -- Decide, remember, append to the stream, count and settle: one step for a run of articles of a leased batch.
 -- KEYS: batch waiting due total day rate in_flight spool receipts stream, then the memory's (cards.lua)
 -- ARGV: batch_id token lane source first n day_ttl receipt_ttl windows home policy head (cards.lua)
---       then seven for each article: the four of copies.lua, receipt (field of 8 bytes, evidence) sighting_tail record_tail
+--       then seven for each article: the four of copies.lua, receipt (field of 8 bytes, evidence) sighting_tail record
 -- Answer: 'lost' (lease gone), 'generation' (memory moved on), or {progress, settled, freed refs, verdicts, filing
 -- is due}; it ends before an article whose candidates must be read again
 local batch, waiting, due, total, day_key, rate, in_flight, spool, receipts, stream = unpack(KEYS, 1, 10)
@@ -15,29 +15,42 @@ if not open_memory(11, ARGV[9], ARGV[10], ARGV[11], ARGV[12]) then return 'gener
 
 local function quoted(text) return text and '"' .. text .. '"' or 'null' end
 
-local function record_json(a, outcome, record_id, version, event, record_tail)
-  local _, root_card = root_of(outcome.ticket)
+local function record_head(record_id, version, event, family_id, relation, similarity, matched)
   local supersedes = version > 1 and record_id .. ':' .. (version - 1)
-  local relation = outcome.relation and RELATIONS[outcome.relation]
   return '{"id":"' .. record_id .. '","version":' .. version .. ',"event":"' .. event .. '","supersedes":' ..
-    quoted(supersedes) .. ',"family_id":"' .. hex(root_card.id) .. '","relation":' .. quoted(relation) ..
-    ',"similarity":' .. (outcome.similarity or 'null') .. ',"matched_id":' ..
-    quoted(outcome.matched and hex(outcome.matched)) .. ',' .. record_tail
+    quoted(supersedes) .. ',"family_id":"' .. family_id .. '","relation":' .. quoted(relation) ..
+    ',"similarity":' .. (similarity or 'null') .. ',"matched_id":' .. quoted(matched) .. ','
+end
+
+-- Records arrive as if their article was new (records.py).
+local ANY_ID = string.rep('0', 32)
+local ARRIVED_HEAD_BYTES = #record_head(ANY_ID, 1, 'create', ANY_ID)
+
+local function head_of_record(outcome, record_id, version, event)
+  local _, root_card = root_of(outcome.ticket)
+  return record_head(record_id, version, event, hex(root_card.id), RELATIONS[outcome.relation], outcome.similarity,
+    outcome.matched and hex(outcome.matched))
 end
 
 local function append(a, outcome, at)
+  local record = ARGV[at + 6]
   if outcome.published then
     local record_id = hex(memory.current.card(outcome.ticket).id)
     local event = a.withdrawn and 'withdraw' or (outcome.version > 1 and 'update' or 'create')
-    redis.call('XADD', stream, '*', 'event', event, 'id', record_id, 'version', outcome.version, 'record',
-      record_json(a, outcome, record_id, outcome.version, event, ARGV[at + 6]))
+    local head = head_of_record(outcome, record_id, outcome.version, event)
+    if string.sub(record, 1, ARRIVED_HEAD_BYTES) ~= head then
+      record = head .. string.sub(record, ARRIVED_HEAD_BYTES + 1)
+    end
+    redis.call('XADD', stream, '*', 'event', event, 'id', record_id, 'version', outcome.version, 'record', record)
   end
   if outcome.sighted then
-    local head, copy = hex(memory.current.card(outcome.sighted).id), ''
+    local head, name, copy, rest, comma = hex(memory.current.card(outcome.sighted).id), '', '', '', ''
     if outcome.near and not outcome.published then
-      copy = '"copy":' .. record_json(a, outcome, hex(a.id), 1, 'create', ARGV[at + 6]) .. ','
+      name, copy, comma = '"copy":', head_of_record(outcome, hex(a.id), 1, 'create'), ','
+      rest = string.sub(record, ARRIVED_HEAD_BYTES + 1)
     end
-    redis.call('XADD', stream, '*', 'event', 'seen', 'id', head, 'sighting', '{"id":"' .. head .. '",' .. copy .. ARGV[at + 5])
+    redis.call('XADD', stream, '*', 'event', 'seen', 'id', head, 'sighting',
+      '{"id":"' .. head .. '",' .. name .. copy .. rest .. comma .. ARGV[at + 5])
   end
 end
 
