@@ -85,6 +85,18 @@ def test_a_prefix_that_is_declared_nowhere_is_passed_over() -> None:
     assert (found.headline, found.url) == ("Bridge", "https://valley.example/bridge")
 
 
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\n"])
+def test_white_space_in_a_namespace_costs_nothing_else(space: str) -> None:
+    content = (
+        f'<rss version="2.0" xmlns:x="http://valley{space}example/x y"><channel><item><x:a>1</x:a><title>Bridge</title>'
+        "<description>The bridge is open.</description></item></channel></rss>"
+    )
+    (found,) = parse(content.encode())
+    assert isinstance(found, Article)
+    assert found.headline == "Bridge"
+    assert "feed_not_well_formed" not in found.warnings
+
+
 def test_captions_and_credits_of_pictures_are_no_text_of_the_entry() -> None:
     (found,) = rss(
         "<item xmlns:media='http://search.yahoo.com/mrss/'><title>Bridge</title><description>It opens.</description>"

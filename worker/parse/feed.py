@@ -38,6 +38,8 @@ _PREFIXED_ITEM = re.compile(r"<([A-Za-z][\w-]{0,20}):(?:item|entry)[\s>]")
 _MEDIA_DESCRIPTION = re.compile(r"(</?media:)description(?:\s[^<>]*?)?(/?>)")
 # Sections inside sections, which XML does not know: their marks would swallow the text after them.
 _NESTED_CDATA = re.compile(r"&lt;!\[CDATA\[|(?<=<!\[CDATA\[)\s*<!\[CDATA\[|(?<=\]\]>)\s*\]\]>|\]\]&gt;")
+# Python's XML parser hands over names with their namespace in front, and feedparser parts them at any white space.
+_SPACED_NAMESPACE = re.compile(r"""(?<=\s)xmlns(?::[\w.-]+)?\s*=\s*(?:"[^"<>]*?\s[^"<>]*"|'[^'<>]*?\s[^'<>]*')""")
 _OPENING_TAG = re.compile(r"<(\w[^<>]*)>")
 _SURROGATES = range(0xD800, 0xE000)
 _MAX_ATTRIBUTES = 2_000
@@ -171,8 +173,13 @@ def _prepared(text: str) -> str:
     """
     text = _REFERENCE.sub(_possible, text)
     text = _BARE_AMPERSAND.sub(lambda found: "&amp;" if found[1] else found[0], text)
+    text = _SPACED_NAMESPACE.sub(_without_spaces, text)
     text = _NESTED_CDATA.sub("", _MEDIA_DESCRIPTION.sub(r"\1caption\2", text))
     return _DECLARATION.sub("", text, count=1).lstrip("\ufeff \t\r\n")
+
+
+def _without_spaces(declaration: re.Match[str]) -> str:
+    return "".join(declaration[0].split())
 
 
 def _feedparser(text: str, document: Document) -> Any:
