@@ -1,4 +1,4 @@
-"""Lines that say where a text comes from: datelines, credit lines, syndication trailers."""
+"""Lines that say where a text comes from: credit lines, syndication trailers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from worker.clean.people import Byline, is_agency, parse_byline
+from worker.clean.people import Byline, parse_byline
 
 _LONGEST_CREDIT = 300
 _LONGEST_TRAILER = 160
@@ -52,13 +52,6 @@ _CREDITS = tuple(
     )
 )
 _PLACE_IN_NAMES = re.compile(r"\s+(?:in|from|aus|à|en)\s+[A-ZÀ-Þ][^,;&]*?(?=,|;|&| and | und | et | y |$)")
-_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec)[a-z]*\.?"
-_DATELINE = re.compile(
-    r"^(?P<dateline>(?P<place>[A-ZÀ-Þ][^\W\d_]*(?:[ .,'’/-]+[^\W\d_]+){0,6}\.?)"
-    rf"(?:, ?(?:{_MONTH} \d{{1,2}}|\d{{1,2}}\.? ?{_MONTH})(?:, ?\d{{4}})?)?"
-    r"(?: ?\((?P<agency>[^)]{2,40})\))?)\s*(?:--|[-–—])\s+(?P<rest>\S.*)$",
-    re.DOTALL,
-)
 
 
 class Credit(msgspec.Struct, frozen=True):
@@ -66,14 +59,6 @@ class Credit(msgspec.Struct, frozen=True):
 
     byline: Byline
     source: str | None
-
-
-class Dateline(msgspec.Struct, frozen=True):
-    """A dateline as printed, the agency it names, and the paragraph without it."""
-
-    dateline: str
-    provider: str | None
-    rest: str
 
 
 def credit_line(paragraph: str) -> Credit | None:
@@ -99,22 +84,6 @@ def split_trailer(paragraph: str) -> tuple[str, str | None]:
         if found is not None and _is_source(found["source"]):
             return paragraph[: found.start()].rstrip(), found["source"].strip()
     return paragraph, None
-
-
-def split_dateline(paragraph: str) -> Dateline | None:
-    """`LEEDS, Jan 5 (Reuters) - Two ...` -> its parts; None without a dateline.
-
-    A place alone must stand in capitals; with an agency in brackets any capitalised place will do.
-    """
-    found = _DATELINE.match(paragraph[:200] if len(paragraph) > 200 else paragraph)
-    if found is None:
-        return None
-    agency = found["agency"]
-    named = agency is not None and is_agency(agency.strip())
-    city = re.split(r"[,/]", found["place"])[0]
-    if not named and (not city.isupper() or len(city) < 3):
-        return None
-    return Dateline(found["dateline"], agency if named else None, paragraph[found.start("rest") :])
 
 
 def _is_source(text: str) -> bool:

@@ -278,7 +278,7 @@ def _doubtful_markup(start: str, doctype: str | None, root: str | None, hint: st
 
 
 def _other_markup(doctype: str | None, root: str | None, hint: str | None) -> str:
-    if doctype and doctype != root:
+    if (doctype and doctype != root) or root == "reuters":
         return SGML
     return XML if root else hint or TEXT
 

@@ -19,8 +19,10 @@ from worker.clean.people import BYLINE_PREFIX, Byline, parse_byline
 from worker.clean.text import clean_line, clean_text
 from worker.model import Article, Document
 from worker.parse.corrections import read_notice
-from worker.parse.credits import credit_line, split_dateline, split_trailer
+from worker.parse.credits import credit_line, split_trailer
+from worker.parse.datelines import set_dateline, split_dateline
 from worker.parse.draft import Draft
+from worker.parse.end_marks import end_mark
 from worker.parse.notices import embargo_of, is_kill
 
 _HEADLINE_CHARACTERS = 300
@@ -171,6 +173,11 @@ def _take_credits(draft: Draft, paragraphs: list[str]) -> None:
             draft.set_text("source_name", credit.source, "text")
             paragraphs.pop()
             continue
+        mark = end_mark(paragraphs[-1])
+        if mark is not None and len(paragraphs) > 1:
+            draft.set_text("provider", mark, "text")
+            paragraphs.pop()
+            continue
         rest, origin = split_trailer(paragraphs[-1])
         if origin is None:
             return
@@ -182,8 +189,5 @@ def _take_credits(draft: Draft, paragraphs: list[str]) -> None:
 
 
 def _take_dateline(draft: Draft, paragraphs: list[str]) -> None:
-    found = split_dateline(paragraphs[0]) if paragraphs else None
-    if found is not None:
-        draft.set_text("dateline", found.dateline, "text")
-        draft.set_text("provider", found.provider, "text")
-        paragraphs[0] = found.rest
+    if paragraphs:
+        paragraphs[0] = set_dateline(draft, paragraphs[0], "text")

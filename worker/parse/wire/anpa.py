@@ -16,8 +16,9 @@ from datetime import datetime, timedelta
 
 from worker.clean.text import clean_line
 from worker.model import Article
-from worker.parse.credits import split_dateline
+from worker.parse.datelines import set_dateline
 from worker.parse.draft import Draft
+from worker.parse.notices import embargo_of
 from worker.parse.wire import facts
 from worker.parse.wire.body import Body
 from worker.parse.wire.members import Member
@@ -29,8 +30,10 @@ _HEADER = re.compile(r"([A-Z]{1,2}\d{4})")
 _NUMBER = re.compile(r"([A-Z]{1,2})(\d{4})")
 _SLUG_AND_DAY = re.compile(r"\x11 *(?P<slug>[^\n,]{1,40}?)(?:,[^\n]*)? +(?P<day>\d\d-\d\d) +\d{3,5}\b")
 _CIRCUIT = re.compile(r"\W*([A-Z]{2,5}(?:-[A-Z]{1,4})?)-\d\d-\d\d-\d\d\b")
-_SLUG = re.compile(r"(?P<slug>[\w'&. -]{1,80}),(?: ?\w{1,12},)? ?\d{1,5}|\*?\d{3,5}")
+_SLUG = re.compile(r"(?P<slug>[\w'&. -]{1,80}),(?: ?[\w'&. -]{1,30},){0,3} ?\d{1,5}|\*?\d{3,5}")
 _EDITORS_NOTE = re.compile(r"(?:Eds?|Editors?|Editor's note|With|Adds|Updates)\b[^.]{0,20}:", re.IGNORECASE)
+# Marks of typesetting inside a line: quad left, quad center and the like.
+_TYPESETTING = re.compile(r"<[A-Z]{1,3}\d{0,3}>")
 _BYLINE = re.compile(r"By (?=[A-Z])")
 _HOLD = re.compile(r"\b(?:HOLD FOR RELEASE|EMBARGO(?:ED)?)\b", re.IGNORECASE)
 _ALERT_CHARACTERS = 250
@@ -78,16 +81,24 @@ def _read_lines(text: str) -> tuple[list[str], list[str]]:
     """(set lines, paragraphs): what begins with "^" or an indent begins anew, other lines go on."""
     pieces: list[list[str]] = []
     complete: list[bool] = []
-    for line in text.split("\n"):
-        begins, is_set = line.startswith(("^", "\t", "   ")), line.startswith("^") and line.rstrip().endswith("<")
+    opened = False
+    for line in _TYPESETTING.sub("", text).split("\n"):
+        begins, ends = line.startswith(("^", "\t", "   ")), line.rstrip().endswith("<")
+        opened = line.startswith("^") or (opened and not begins)
         for part in line.split("< ^") if line.startswith("^") else [line]:
-            plain = clean_line(part.strip().strip("^<"))
+            plain = clean_line(part.strip().strip("^<="))
             if plain and (begins or not pieces or complete[-1]):
                 pieces.append([plain])
-                complete.append(is_set)
+                complete.append(opened and ends)
             elif plain:
                 pieces[-1].append(plain)
+                complete[-1] = opened and ends
+        opened = opened and not ends
     joined = [" ".join(piece) for piece in pieces]
+    while joined and _CIRCUIT.match(joined[-1]):
+        # The trailer, where it stands inside the text.
+        joined.pop()
+        complete.pop()
     first = complete.index(False) if False in complete else len(complete)
     return joined[:first], joined[first:]
 
@@ -103,10 +114,11 @@ def _set_head(lines: list[str], draft: Draft) -> None:
             draft.warn("editors_note")
             if facts.is_correction(line):
                 draft.add_correction(line, _ORIGIN)
-        else:
+        elif not _HOLD.search(line):
             draft.set_text("headline", line, _ORIGIN)
         if _HOLD.search(line):
             draft.warn("embargoed")
+            draft.set_embargo(embargo_of(line) or "")
         if facts.is_kill(line):
             draft.withdraw(_ORIGIN)
 
@@ -114,10 +126,6 @@ def _set_head(lines: list[str], draft: Draft) -> None:
 def _set_alert(paragraphs: list[str], draft: Draft) -> None:
     if not paragraphs:
         return
-    found = split_dateline(paragraphs[0].replace(" _ ", " - ", 1))
-    if found is not None:
-        draft.set_text("dateline", found.dateline, _ORIGIN)
-        draft.set_text("provider", found.provider, _ORIGIN)
-    sentence = found.rest if found is not None else paragraphs[0]
+    sentence = set_dateline(draft, paragraphs[0], _ORIGIN)
     if len(paragraphs) == 1 and len(sentence) <= _ALERT_CHARACTERS:
         draft.set_text("headline", sentence, _ORIGIN)

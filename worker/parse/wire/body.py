@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from html import escape, unescape
 
@@ -9,8 +10,10 @@ import lxml.html
 import msgspec
 from lxml import etree
 
+from worker.clean.encoding import decode
 from worker.clean.html import html_to_text, looks_like_markup, refuse_deep_nesting, sanitize
 from worker.clean.text import clean_line, clean_text
+from worker.errors import Rejected
 from worker.parse.wire.xml_tree import Element, name_of
 
 # Elements that stand on their own lines, of XHTML and NITF 3.
@@ -62,6 +65,9 @@ _HTML_TAG = re.compile(
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _WRAPPED_CHARACTERS = 45
 """Lines of at least this length were broken for their length (wires have 60 to 80 characters)."""
+
+_LONGEST_WRAPPED_CHARACTERS = 100
+_SENTENCE_END = re.compile(r"[.!?…。！？؟।][\"'”’»)\]]*$")
 
 _SPACES = re.compile(r"[\s\x85]+")
 _SPECIAL = re.compile("[&<>]")
@@ -143,6 +149,15 @@ def string_body(value: str) -> Body:
     return element_body(root)
 
 
+def base64_text(text: str) -> str:
+    """Base64 -> the text it holds, in whatever encoding; what is none stays as it is."""
+    try:
+        # What is neither UTF-8 nor looks like anything else is most likely western.
+        return decode(base64.b64decode("".join(text.split()), validate=True), "windows-1252").text
+    except (ValueError, Rejected):
+        return text
+
+
 def plain_line(text: str) -> str:
     """A headline or name that may hold HTML -> without it; brackets that are no HTML stay."""
     return html_to_text(text).replace("\n", " ") if _HTML_TAG.search(text) else text
@@ -159,9 +174,14 @@ def wrapped_text(text: str) -> str:
 
 
 def _joined(block: str) -> str:
-    """Lines of a block in one where they were wrapped; short lines (tables, lists) stay apart."""
+    """Lines of a block in one where they were wrapped; short lines (tables, lists) stay apart.
+
+    Where every line ends a sentence, each is a paragraph.
+    """
     lines = [line.strip() for line in block.split("\n") if line.strip()]
     full = lines[:-1]
+    if full and all(map(_SENTENCE_END.search, full)) and (len(full) > 1 or len(full[0]) > _LONGEST_WRAPPED_CHARACTERS):
+        return "\n\n".join(lines)
     wrapped = sum(
         len(line) >= _WRAPPED_CHARACTERS or after[:1].islower() for line, after in zip(full, lines[1:], strict=True)
     )

@@ -18,10 +18,12 @@ _WITHDRAWN = frozenset(
     ["canceled", "cancelled", "withdrawn", "killed", "kill", "withdraw", "retracted", "recalled", "delete", "deleted"]
 )
 _WITHHELD = frozenset(["withheld", "withhold", "held"])
-# A notice that takes back or corrects says so in capitals at the start of its headline.
+# A notice that takes back or corrects says so in capitals at the start of its headline, and apart from the rest: a
+# headline all in capitals may begin with such a word.
+_KILL_WORDS = r"(?:KILL|WITHDRAWAL|WITHDRAWN|RETRACTION|ANNULATION|ZURÜCKGEZOGEN|ANULACIÓN|ANULADO|RITIRATO|RITIRATA)\b"
 _KILL_HEADLINE = re.compile(
-    r"(?:[A-Z0-9-]{1,12}[- ])?(?:(?:MANDATORY |ATTENTION[:,] ?)?(?:KILL|WITHDRAWAL|WITHDRAWN|RETRACTION|ANNULATION|"
-    r"ZURÜCKGEZOGEN|ANULACIÓN)\b)"
+    rf"(?:[A-Z0-9-]{{1,12}}[- ])?(?:(?:MANDATORY |ATTENTION[:,] ?)?{_KILL_WORDS}(?: (?:NOTICE|ADVISORY|ORDER)\b)?\s?"
+    rf"(?:[:–—)-](?:\s|$)|$)|MANDATORY {_KILL_WORDS})|(?:ADVISORY|ATTENTION|MANDATORY)[-:, ]{{1,2}}{_KILL_WORDS}"
 )
 _CORRECTION_HEADLINE = re.compile(
     r"\W?(?:CORRECTION|CORRECTED|CORRECTS|CORRECTIVE|CORRECTIF|CORRECCIÓN|CORREÇÃO|CORREZIONE|RECTIFICATIF|"
@@ -32,8 +34,10 @@ _KILL_NOTE = re.compile(
     r"ANULADO|RITIRATO|INTREKKING)\b"
 )
 _CORRECTION_NOTE = re.compile(
-    r"\b(?:correct(?:s|ed|ion)|corrige|rectifie|korrigiert|berichtigt|berichtigung|corrección|rectificación|corregge|"
-    r"correzione)\b",
+    r"\b(?:correct(?:s|ed|ion)|corrige|rectifie|rectificatif|korrigiert|berichtigt|berichtigung|korrektur|corrección|"
+    r"rectificación|corregge|correzione|correção|corretto|retificação|rättelse|rättar|rettelse|korjaus|oikaisu|"
+    r"correctie|rectificatie|sprostowanie|korekta|oprava|helyesbítés|düzeltme|уточнение|поправка|исправлен\w*|訂正|更正|정정|"
+    r"تصحيح)\b",
     re.IGNORECASE,
 )
 _COMPANY = re.compile(
@@ -46,10 +50,15 @@ _BYLINE_CHARACTERS = 100
 _SHORTEST_CODE = 8
 
 
+def is_withdrawn(status: str) -> bool:
+    """Whether a publishing status takes the text back."""
+    return unqualified(status).rpartition("/")[2].casefold() in _WITHDRAWN
+
+
 def set_status(draft: Draft, status: str, origin: str) -> None:
     """What a publishing status asks for: `withdrawn` (also a warning), `withheld`, `embargoed`."""
     word = unqualified(status).rpartition("/")[2].casefold()
-    if word in _WITHDRAWN:
+    if is_withdrawn(status):
         draft.withdraw(origin)
     elif word in _WITHHELD:
         draft.warn("withheld")
@@ -64,7 +73,8 @@ def is_kill(note: str) -> bool:
 
 def is_correction(note: str, role: str = "") -> bool:
     """Whether a note to editors says what was corrected: by its role, else by its words."""
-    return "correct" in role.casefold() or (not role and _CORRECTION_NOTE.search(note) is not None)
+    kind = unqualified(role).casefold()
+    return kind.startswith("corr") or (not kind and _CORRECTION_NOTE.search(note) is not None)
 
 
 def set_urgency(draft: Draft, value: object, origin: str) -> None:

@@ -16,8 +16,10 @@ from datetime import datetime
 
 from worker.clean.people import BYLINE_PREFIX
 from worker.model import Article
-from worker.parse.credits import split_dateline
+from worker.parse.datelines import set_dateline, split_dateline
 from worker.parse.draft import Draft
+from worker.parse.end_marks import end_mark
+from worker.parse.notices import embargo_of
 from worker.parse.wire import facts
 from worker.parse.wire.body import Body, wrapped_text
 from worker.parse.wire.members import Member
@@ -41,7 +43,6 @@ _NOT_FOR_PUBLICATION = re.compile(
     r"\b(?:is|are) not (?:intended )?for publication|nicht (?:zur|für die) Veröffentlichung", re.IGNORECASE
 )
 _RULE = re.compile(r"#.*|[*_=# -]{3,}")
-_SIGNATURE = re.compile(r"(?:[a-z]{2,4}(?: [a-z]{2,4}){1,5}|\(?[A-Za-z]{2,5}\\?/[\w\\/]{1,12}\)?)")
 
 
 def read_iptc7901(message: Message, draft: Draft, member: Member) -> Article:
@@ -61,10 +62,7 @@ def read_iptc7901(message: Message, draft: Draft, member: Member) -> Article:
         own = StoryNumber(service=header[1], number=int(header[2]), day=sent.date(), slug=" ".join(above))
         name_story(draft, own, text, _ORIGIN)
     paragraphs = _paragraphs(text)
-    found = split_dateline(paragraphs[0]) if paragraphs else None
-    if found is not None:
-        draft.set_text("dateline", found.dateline, _ORIGIN)
-        draft.set_text("provider", found.provider, _ORIGIN)
+    set_dateline(draft, paragraphs[0], _ORIGIN)
     return facts.finish_wire(draft, Body("\n\n".join(paragraphs)), _ORIGIN, _ORIGIN, member)
 
 
@@ -77,7 +75,8 @@ def _split_head(message: Message) -> tuple[list[str], list[str], str]:
         del lines[0]
     ends = [index for index, line in enumerate(lines[:_MOST_HEAD_LINES]) if line.rstrip().endswith("=")]
     blank = next((index for index, line in enumerate(lines) if not line.strip()), len(lines))
-    end = ends[0] + 1 if ends else blank if blank <= 4 else 1
+    begins = next((index for index, line in enumerate(lines[1:4], 1) if split_dateline(line)), 1)
+    end = ends[0] + 1 if ends else blank if blank <= 4 and blank < len(lines) else begins
     head = [line.strip().removesuffix("=").strip() for line in lines[:end]]
     return above, [line for line in head if line], "\n".join(lines[end:])
 
@@ -87,6 +86,9 @@ def _set_head(lines: list[str], draft: Draft) -> None:
     for line in lines:
         if BYLINE_PREFIX.match(line) and headlines:
             facts.set_byline(draft, line, _ORIGIN)
+        elif (embargo := embargo_of(line)) is not None:
+            draft.warn("embargoed")
+            draft.set_embargo(embargo)
         elif _MARKER.fullmatch(line) or (line.startswith("(") and line.endswith(")")):
             _note_marker(line, draft)
         else:
@@ -109,7 +111,7 @@ def _note_marker(line: str, draft: Draft) -> None:
 def _paragraphs(text: str) -> list[str]:
     """Text without what is meant for editors: notes behind the story, initials of those who wrote it."""
     lines = _before_notes(text).split("\n")
-    while lines and (_SIGNATURE.fullmatch(lines[-1].strip()) or not re.search(r"\w", lines[-1])):
+    while lines and (not re.search(r"\w", lines[-1]) or end_mark(lines[-1].strip()) is not None):
         lines.pop()
     return wrapped_text("\n".join(lines)).split("\n\n")
 

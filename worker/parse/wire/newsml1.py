@@ -7,8 +7,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterator
 
 from lxml import etree
@@ -16,7 +14,7 @@ from lxml import etree
 from worker.model import Article, Media, Subject
 from worker.parse.draft import Draft
 from worker.parse.wire import facts, nitf
-from worker.parse.wire.body import Body, element_body, string_body
+from worker.parse.wire.body import Body, base64_text, element_body, string_body
 from worker.parse.wire.members import Member
 from worker.parse.wire.xml_tree import (
     Element,
@@ -58,7 +56,7 @@ def read_news_item(item: Element, draft: Draft, member: Member) -> Article:
     lines = list(_news_lines(component, item))
     _set_identification(item, draft)
     _set_management(item, draft)
-    _set_lines(lines, draft)
+    set_lines(lines, draft)
     _set_parts(texts, draft)
     _set_metadata(component, item, draft)
     if found is None and _is_picture(item):
@@ -108,15 +106,8 @@ def _data_body(data: Element, content: Element) -> Body:
         attribute(child(content, "Encoding"), "Notation").casefold() == "base64"
         or name_of(data.getparent()) == "Encoding"
     ):
-        text = _from_base64(text)
+        text = base64_text(text)
     return string_body(text)
-
-
-def _from_base64(text: str) -> str:
-    try:
-        return base64.b64decode("".join(text.split()), validate=True).decode("utf-8")
-    except (binascii.Error, ValueError):
-        return text
 
 
 def _own(item: Element, name: str) -> Iterator[Element]:
@@ -173,13 +164,15 @@ def _set_management(item: Element, draft: Draft) -> None:
         facts.set_status(draft, word, _ORIGIN)
 
 
-def _set_lines(lines: list[Element], draft: Draft) -> None:
+def set_lines(lines: list[Element], draft: Draft) -> None:
+    """What <NewsLines> elements say, those of the first before the others'."""
     for line in lines:
         facts.set_line(draft, "headline", text_at(line, "HeadLine"), _ORIGIN)
         facts.set_line(draft, "subheadline", text_at(line, "SubHeadLine"), _ORIGIN)
         for byline in children(line, "ByLine"):
             facts.set_byline(draft, text_of(byline), _ORIGIN)
         draft.set_text("dateline", text_at(line, "DateLine").rstrip(" -–—"), _ORIGIN)
+        draft.set_text("provider", text_at(line, "CreditLine"), _ORIGIN)
         facts.set_rights(draft, "", text_at(line, "CopyrightLine"), text_at(line, "RightsLine"), _ORIGIN)
         draft.set_terms("keywords", (text_of(word) for word in children(line, "KeywordLine")), _ORIGIN)
 

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from worker.model import Article, Media, Subject
 from worker.parse.draft import Draft
 from worker.parse.wire import facts, nitf
-from worker.parse.wire.body import Body, element_body, string_body
+from worker.parse.wire.body import Body, base64_text, element_body, string_body
 from worker.parse.wire.members import Member
 from worker.parse.wire.xml_tree import (
+    XML_LANG,
     Element,
     attribute,
     child,
@@ -63,7 +64,8 @@ def _content(item: Element) -> tuple[Element | None, Body]:
 
 def _body(content: Element) -> Body:
     if not len(content):
-        return Body() if attribute(content, "encoding") else string_body(content.text or "")
+        text = content.text or ""
+        return string_body(base64_text(text) if attribute(content, "encoding", "encoder") else text)
     if descendant(content, "body.content") is not None:
         return nitf.nitf_body(content)
     body = descendant(content, "body")
@@ -79,7 +81,11 @@ def _set_item_meta(meta: Element | None, draft: Draft) -> None:
     draft.set_text("provider", _name(child(meta, "provider")), _ORIGIN)
     status = child(meta, "pubStatus")
     facts.set_status(draft, attribute(status, "qcode", "uri", "literal") or text_of(status), _ORIGIN)
-    draft.set_embargo(text_at(meta, "embargoed"))
+    embargo = child(meta, "embargoed")
+    if embargo is not None and not text_of(embargo):
+        # Held back until another version says otherwise.
+        draft.warn("embargoed")
+    draft.set_embargo(text_of(embargo))
     _set_corrections(meta, draft)
 
 
@@ -96,7 +102,8 @@ def _set_corrections(meta: Element | None, draft: Draft) -> None:
 
 
 def _set_content_meta(meta: Element | None, item_meta: Element | None, draft: Draft) -> None:
-    _set_headlines(children(meta, "headline"), draft)
+    language = attribute(child(meta, "language"), "tag") or language_of(meta) or ""
+    _set_headlines(children(meta, "headline"), language, draft)
     for line in children(meta, "by"):
         facts.set_byline(draft, text_of(line), _ORIGIN)
     draft.set_text("dateline", text_at(meta, "dateline").rstrip(" -–—"), _ORIGIN)
@@ -111,19 +118,28 @@ def _set_content_meta(meta: Element | None, item_meta: Element | None, draft: Dr
     facts.set_subjects(draft, (_subject(term) for term in subjects), _ORIGIN)
     located = [*children(meta, "located"), *(term for term in subjects if "geo" in attribute(term, "type").lower())]
     draft.set_terms("places", (_name(place) for place in located), _ORIGIN)
-    # Creators are logins and companies as often as people: only one with a name of two words is believed.
+    # Creators are logins and companies as often as people: only a declared person or a name of two words is believed.
     people = (
         one for one in children(meta, "creator") if children(one, "name") and child(one, "organisationDetails") is None
     )
-    names = (_name(person) for person in people if "org" not in attribute(person, "type").lower())
-    draft.set_authors([name for name in names if " " in name], _ORIGIN)
+    named = ((_name(person), attribute(person, "type").lower()) for person in people)
+    draft.set_authors(
+        [name for name, kind in named if "person" in kind or (" " in name and "org" not in kind)], _ORIGIN
+    )
     draft.set_published(text_at(meta, "contentCreated"), _ORIGIN)
     del item_meta
 
 
-def _set_headlines(lines: list[Element], draft: Draft) -> None:
-    """The main headline is the one without a role or with that role; then the lowest rank counts."""
-    ordered = sorted(lines, key=lambda line: (not _is_main(line), _rank(line)))
+def _set_headlines(lines: list[Element], language: str, draft: Draft) -> None:
+    """The main headline is in the text's language, without a role or with that role; then the lowest rank counts."""
+
+    def is_translated(line: Element) -> bool:
+        own = (line.get(XML_LANG) or language).casefold().partition("-")[0]
+        return bool(language) and own != language.casefold().partition("-")[0]
+
+    ordered = sorted(lines, key=lambda line: (is_translated(line), not _is_main(line), _rank(line)))
+    if ordered and not is_translated(ordered[0]):
+        ordered = [line for line in ordered if not is_translated(line)]
     for line in ordered[:1]:
         facts.set_line(draft, "headline", text_of(line), _ORIGIN)
     for line in ordered[1:]:
@@ -156,6 +172,8 @@ def _name(element: Element | None) -> str:
 
 def _subject(term: Element) -> Subject | None:
     scheme, _, code = attribute(term, "qcode").partition(":")
+    if not code:
+        scheme, _, code = attribute(term, "uri").rpartition("/")
     return facts.subject(_name(term), code, scheme if code else "")
 
 

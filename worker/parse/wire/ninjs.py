@@ -45,7 +45,22 @@ def find_items(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
                 yield from find_items(value[name], depth + 1)
 
 
+def _in_lower_case(value: Any) -> Any:
+    """An object with its names as ninjs 1 and 2 write them: 3 has `versionCreated` for `versioncreated`."""
+    if isinstance(value, list):
+        return [_in_lower_case(entry) if isinstance(entry, dict | list) else entry for entry in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name.lower(): _in_lower_case(inner) if isinstance(inner, dict | list) else inner
+        for name, inner in value.items()
+    }
+
+
 def _is_item(node: dict[str, Any]) -> bool:
+    node = {name.lower(): value for name, value in node.items()}
+    if "uri" in node and facts.is_withdrawn(_string(node.get("pubstatus"))):
+        return True
     marks = len(_MARKS & node.keys()) + ("uri" in node and node.get("type") in _TYPES)
     titled = any(node.get(name) for name in ("headline", "headlines", "title")) or any(map(node.get, _BODIES))
     return titled and (marks >= 2 or (marks == 1 and any(name in node for name in _BODIES)))
@@ -53,6 +68,7 @@ def _is_item(node: dict[str, Any]) -> bool:
 
 def read_item(node: dict[str, Any], draft: Draft, member: Member) -> Article:
     """A ninjs object -> its article. Raises Rejected `no_article` for pictures and the like."""
+    node = _in_lower_case(node)
     body = _body(node)
     kind = _string(node.get("type"))
     if not body.text and facts.is_media_type(kind):
@@ -102,7 +118,7 @@ def _set_corrections(node: dict[str, Any], draft: Draft) -> None:
 def _set_texts(node: dict[str, Any], draft: Draft) -> None:
     for name in ("headline", "headline_main", "headline_extended", "title"):
         draft.set_text("headline", _plain(node.get(name)), _ORIGIN)
-    for entry in _objects(node.get("headlines")):
+    for entry in sorted(_objects(node.get("headlines")), key=_is_side):
         field = "subheadline" if "sub" in _string(entry.get("role")).lower() else "headline"
         draft.set_text(field, _plain(entry.get("value")), _ORIGIN)
     extra = node.get("extra")
@@ -155,7 +171,7 @@ def _set_terms(node: dict[str, Any], draft: Draft) -> None:
     keywords = node.get("keywords")
     draft.set_terms("keywords", keywords_of(keywords) or [_string(node.get("slugline"))], _ORIGIN)
     places = [*_objects(node.get("place")), *_objects(node.get("places"))]
-    draft.set_terms("places", (_name(place) for place in places), _ORIGIN)
+    draft.set_terms("places", [*map(_name, places), *([] if places else [_string(node.get("located"))])], _ORIGIN)
     sections = [*_objects(node.get("service")), *_objects(node.get("services"))]
     draft.set_terms("sections", (_name(section) for section in sections), _ORIGIN)
 
@@ -182,11 +198,18 @@ def _body(node: dict[str, Any]) -> Body:
         value = node.get(name)
         if isinstance(value, str) and value.strip():
             return string_body(value)
-        entries = sorted(_objects(value), key=lambda entry: "html" not in _string(entry.get("contenttype")).lower())
+        html_first = sorted(_objects(value), key=lambda entry: "html" not in _string(entry.get("contenttype")).lower())
+        entries = sorted(html_first, key=_is_side)
         for entry in entries:
             if _string(entry.get("value")):
                 return string_body(_string(entry["value"]))
     return Body()
+
+
+def _is_side(entry: dict[str, Any]) -> bool:
+    """Whether one of several headlines or bodies is not the main one: by its role, where it has one."""
+    role = facts.unqualified(_string(entry.get("role"))).lower()
+    return bool(role) and not any(word in role for word in ("main", "full", "body", "headline", "title"))
 
 
 def _media(node: dict[str, Any]) -> Iterator[Media]:

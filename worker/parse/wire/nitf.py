@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from worker.clean.dates import read_date
 from worker.model import Article, Media, Subject
 from worker.parse.draft import Draft
+from worker.parse.end_marks import end_mark
 from worker.parse.wire import facts, xml_article
 from worker.parse.wire.body import Body, element_body
 from worker.parse.wire.members import Member
@@ -27,6 +30,9 @@ _ORIGIN = "nitf"
 _DAY_CHARACTERS = 10
 """A date of at most this length (2025-05-03) has no time of day."""
 
+_TAGLINE_CHARACTERS = 100
+_SENTENCE = re.compile(r"\s[^\W\d_a-z]*[a-z][^\W\d_]*ed\s|\w\w[.!?]$")
+"""A tagline may be a sentence about its author."""
 _SUBJECT_NAMES = ("detail", "matter", "type", "qualifier", "code")
 
 
@@ -89,9 +95,9 @@ def _set_people(root: Element, body_head: Element | None, draft: Draft) -> None:
         for title in titles:
             printed = printed.replace(title, " ; ")
         draft.set_authors([printed], _ORIGIN)
-    tagline = descendant(root, "tagline")
-    if tagline is not None and len(text_of(tagline)) < 100:
-        draft.set_authors([text_of(tagline)], _ORIGIN)
+    tagline = text_of(descendant(root, "tagline"))
+    if tagline and end_mark(tagline) is None and not _SENTENCE.search(tagline) and len(tagline) < _TAGLINE_CHARACTERS:
+        draft.set_authors([tagline], _ORIGIN)
 
 
 def _set_docdata(root: Element, draft: Draft) -> None:
@@ -99,8 +105,11 @@ def _set_docdata(root: Element, draft: Draft) -> None:
     if docdata is None:
         return
     draft.set_text("guid", attribute(descendant(docdata, "doc-id"), "id-string"), _ORIGIN)
-    for moment in _moments(root, docdata):
+    for moment in _moments(root, docdata, draft):
         draft.set_published(moment, _ORIGIN)
+    revisions = [attribute(revision, "norm") for revision in descendants(root, "revision-history")]
+    if revisions and len(revisions[-1]) > _DAY_CHARACTERS:
+        draft.set_updated(revisions[-1], _ORIGIN)
     facts.set_urgency(draft, attribute(descendant(docdata, "urgency"), "ed-urg"), _ORIGIN)
     draft.set_terms("keywords", (attribute(key, "key") for key in descendants(docdata, "keyword")), _ORIGIN)
     draft.set_terms("places", _places(docdata), _ORIGIN)
@@ -113,8 +122,9 @@ def _set_docdata(root: Element, draft: Draft) -> None:
         draft.add_correction(message, _ORIGIN)
     status = attribute(docdata, "management-status")
     facts.set_status(draft, status, _ORIGIN)
-    if status.casefold() == "embargoed":
-        draft.set_embargo(attribute(descendant(docdata, "date.release"), "norm"))
+    release = attribute(descendant(docdata, "date.release"), "norm")
+    if status.casefold() == "embargoed" or _lies_ahead(release, draft):
+        draft.set_embargo(release)
     rights, owner = descendant(docdata, "doc.copyright"), descendant(docdata, "doc.rights")
     facts.set_rights(
         draft,
@@ -127,10 +137,17 @@ def _set_docdata(root: Element, draft: Draft) -> None:
     draft.set_text("provider", attribute(source, "src-name") or attribute(rights, "holder"), _ORIGIN)
 
 
-def _moments(root: Element, docdata: Element) -> list[str]:
+def _lies_ahead(release: str, draft: Draft) -> bool:
+    """Whether a release with a time of day is to come."""
+    at = read_date(release).at if len(release) > _DAY_CHARACTERS else None
+    return at is not None and at > draft.document.received_at
+
+
+def _moments(root: Element, docdata: Element, draft: Draft) -> list[str]:
     """When it was issued, released or published: what has a time of day before what is a day."""
     found = [descendant(docdata, "date.issue"), descendant(docdata, "date.release"), descendant(root, "story.date")]
     said = [attribute(moment, "norm") or text_of(moment) for moment in found]
+    said = [moment for moment in said if not _lies_ahead(moment, draft)]
     said.append(attribute(descendant(root, "pubdata"), "date.publication"))
     return sorted(filter(None, said), key=lambda moment: len(moment) <= _DAY_CHARACTERS)
 

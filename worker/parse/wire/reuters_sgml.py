@@ -26,6 +26,7 @@ _NEW_ID = re.compile(r'\bNEWID="(\d+)"', re.IGNORECASE)
 _CONTROL_REFERENCE = re.compile(r"&#(?:[0-8]|1[0-9]|2\d|3[01]|127);")
 _DATE = re.compile(r"(\d{1,2})-([A-Z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d)", re.IGNORECASE)
 _MONTHS = "JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC"
+_HEADLINE_CHARACTERS = 100
 _SIGNATURE = re.compile(r"\s*\bREUTER[S]?\s*\Z", re.IGNORECASE)
 
 
@@ -49,7 +50,7 @@ def _read(item: str, draft: Draft, member: Member) -> Article:
     number = _NEW_ID.search(attributes)
     draft.set_text("guid", f"reuters-21578:{number[1]}" if number else None, _ORIGIN)
     text = _element("TEXT", inside)
-    draft.set_text("headline", unescape(_element("TITLE", text)).strip("* \n"), _ORIGIN)
+    draft.set_text("headline", unescape(_element("TITLE", text)).strip("* \n") or _first_line(text), _ORIGIN)
     facts.set_byline(draft, unescape(_element("AUTHOR", text)), _ORIGIN)
     draft.set_text("dateline", unescape(_element("DATELINE", text)).strip().rstrip(" -"), _ORIGIN)
     _set_date(_element("DATE", inside), draft)
@@ -60,8 +61,18 @@ def _read(item: str, draft: Draft, member: Member) -> Article:
     draft.set_text("provider", "Reuters", _ORIGIN)
     draft.declared_language = "en"
     body = _element("BODY", text) or _without(text, "TITLE", "AUTHOR", "DATELINE")
+    if 'TYPE="BRIEF"' in inside.partition("</TEXT>")[0]:
+        # Nothing but a headline was sent; what stands in place of the text is a filler of the collection.
+        body = ""
     plain = _SIGNATURE.sub("", unescape(body)).strip("*")
     return facts.finish_wire(draft, Body(wrapped_text(plain)), _ORIGIN, _ORIGIN, member)
+
+
+def _first_line(text: str) -> str:
+    """The headline of a text whose parts nobody marked (TYPE="UNPROC"); empty where they are marked."""
+    lines = () if "<BODY" in text else (line.strip() for line in unescape(text).split("\n"))
+    line = next(filter(None, lines), "")
+    return line if len(line) <= _HEADLINE_CHARACTERS else ""
 
 
 def _element(name: str, text: str) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from worker.errors import Rejected
 from worker.model import Article, Document, Refusal
 from worker.parse.draft import Draft
-from worker.parse.wire import newsml1, newsml_g2, nitf, xml_article
+from worker.parse.wire import appl, newsml1, newsml_g2, nitf, xml_article
 from worker.parse.wire.members import Member, read_member
 from worker.parse.wire.xml_tree import Element, name_of, read_tree
 
@@ -42,6 +42,9 @@ def parse_xml(content: bytes, document: Document) -> Iterator[Article | Refusal]
 
 def _items(root: Element) -> Iterator[tuple[Element, ReadItem]]:
     """The items of the first standard found in the document; else the elements that look like articles."""
+    if appl.is_publication(root):
+        yield root, appl.read_publication
+        return
     for name in ("newsItem", "NewsItem", "nitf"):
         found = [element for element in root.iter() if name_of(element) == name]
         if found:
