@@ -29,6 +29,8 @@ Sentences = list[str]
 SHORTEST_SENTENCE, FEWEST_SENTENCES, MOST_SENTENCES = 4, 8, 90
 SHORTEST_COPY = 100
 """Different word triples of a copy that was changed."""
+FEWEST_ARTICLES = 3
+"""One for the gallery, and one for each of the two pages that have it."""
 FEWEST_TRIPLES, LEAST_CHANGED = 15, 0.03
 """Of a text with other facts: different word triples, and the share of them that were changed."""
 _SENTENCE_END = re.compile(r'(?<=[.!?])["”]?\s+|\n+')
@@ -47,7 +49,7 @@ class Planted:
 
 
 def plant(documents: list[dict[str, Any]], count: int, seed: int) -> list[Planted]:
-    """`count` pairs made from articles ({headline, body_text})."""
+    """`count` pairs made from articles ({headline, body_text}). ValueError if too few of them are long enough."""
     gardener = _Gardener(documents, random.Random(seed))
     return [gardener.plant() for _ in range(count)]
 
@@ -67,6 +69,8 @@ class _Gardener:
         self._dice = dice
         taken_apart = [(line["headline"] or "", sentences_of(line["body_text"])) for line in documents]
         self._articles = [one for one in taken_apart if FEWEST_SENTENCES <= len(one[1]) <= MOST_SENTENCES]
+        if len({tuple(sentences) for _, sentences in self._articles}) < FEWEST_ARTICLES:
+            raise ValueError(f"fewer than {FEWEST_ARTICLES} different articles of {FEWEST_SENTENCES} sentences or more")
         self._kinds: dict[Callable[[Sentences], tuple[Sentences, Sentences] | None], tuple[int, tuple[float, ...]]] = {
             # what makes it: (how often, shares of the headline's words that stay)
             self._copy: (44, (1, 0.7, 0.3, 0)),
@@ -126,13 +130,16 @@ class _Gardener:
         background = self._version(
             sentences[new:], kept=self._dice.uniform(0.8, 1), reworded=(0.1, self._dice.choice((0, 0.3)))
         )
-        return one, self._other()[: max(2, int(new * self._dice.uniform(0.5, 1.3)))] + background
+        return one, self._other(sentences)[: max(2, int(new * self._dice.uniform(0.5, 1.3)))] + background
 
     def _gallery(self, sentences: Sentences) -> tuple[Sentences, Sentences]:
         gallery = sentences[self._dice.randint(0, 3) :]
-        one, other = (
-            self._other()[: max(2, int(len(gallery) * self._dice.uniform(0.15, 1)))] + gallery for _ in range(2)
-        )
+        others: list[Sentences] = []
+        heads: list[Sentences] = []
+        for _ in range(2):
+            others.append(self._other(sentences, *others))
+            heads.append(others[-1][: max(2, int(len(gallery) * self._dice.uniform(0.15, 1)))])
+        one, other = (head + gallery for head in heads)
         return one + (self._other()[-3:] if self._dice.random() < 0.3 else []), other
 
     def _facts(self, sentences: Sentences) -> tuple[Sentences, Sentences] | None:
@@ -186,8 +193,10 @@ class _Gardener:
         words = headline.split()
         return " ".join(word if self._dice.random() < kept else self._dice.choice(others) for word in words)
 
-    def _other(self) -> Sentences:
-        return self._dice.choice(self._articles)[1]
+    def _other(self, *but: Sentences) -> Sentences:
+        """The sentences of another article than these: a look-alike made from one article alone would be a copy."""
+        other = self._dice.choice(self._articles)[1]
+        return other if other not in but else self._other(*but)
 
     def _before(self) -> Sentences:
         """What an outlet puts in front: a caption, a line on something else."""
