@@ -51,6 +51,34 @@ def test_undeclared_encodings_are_told_apart(text: str, encoding: str) -> None:
     assert decoded.warnings == ("encoding_detected",)
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"), [(POLISH, "iso8859_2"), (CZECH, "cp1250"), (TURKISH, "cp1254")], ids=["pl", "cs", "tr"]
+)
+def test_what_is_called_western_by_default_is_doubted(text: str, encoding: str) -> None:
+    assert decode(text.encode(encoding), "iso-8859-1").text == text
+
+
+@pytest.mark.parametrize("text", [FRENCH, GERMAN, "One café in the whole valley, and no more than that."])
+def test_what_is_western_stays(text: str) -> None:
+    assert decode(text.encode("cp1252"), "iso-8859-1").text == text
+    assert decode(text.encode("cp1252")).text == text
+
+
+def test_few_single_bytes_are_no_broken_utf_8() -> None:
+    text = "The café burns. " + "Plain words only, and many of them. " * 9
+    assert decode(text.encode("cp1252"), "utf-8").text == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_found_in_any_alphabet(encoding: str) -> None:
+    assert decode(RUSSIAN.encode(encoding)).text == RUSSIAN
+    assert decode(RUSSIAN.encode(encoding), encoding).text == RUSSIAN
+
+
+def test_hz_is_found_by_its_escapes() -> None:
+    assert decode(CHINESE.encode("hz")).text == CHINESE
+
+
 def test_the_lines_that_tell_are_found_in_a_long_document() -> None:
     content = b"plain words only\n" * 10_000 + CZECH.encode("iso8859_2")
     assert decode(content).text.endswith(CZECH)

@@ -280,3 +280,61 @@ def test_a_feed_of_tombstones_only_is_read() -> None:
 )
 def test_nothing_but_a_sound_feed_s_own_tombstones_takes_back(content: str) -> None:
     assert [getattr(found, "guid", "") for found in atom(content)] == ["kiln"]
+
+
+def exported(content: str, more: str = "") -> Article | Refusal:
+    (found,) = parse(
+        '<rss version="2.0" xmlns:excerpt="http://wordpress.org/export/1.2/excerpt/" '
+        'xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:dc="http://purl.org/dc/elements/1.1/" '
+        'xmlns:wp="http://wordpress.org/export/1.2/"><channel><title>Valley</title><wp:author><wp:author_login>roe'
+        "</wp:author_login><wp:author_display_name><![CDATA[Ann Roe]]></wp:author_display_name></wp:author><item>"
+        f"<title>Kiln</title><dc:creator>roe</dc:creator><content:encoded><![CDATA[{content}]]></content:encoded>"
+        "<excerpt:encoded>Lit.</excerpt:encoded><wp:post_modified_gmt>2025-05-05 10:00:00</wp:post_modified_gmt>"
+        f"<wp:status>publish</wp:status><wp:post_type>post</wp:post_type>{more}</item></channel></rss>".encode()
+    )
+    return found
+
+
+def test_an_export_of_wordpress_is_read_as_its_site_shows_it() -> None:
+    found = exported(
+        'It <em>burns</em>.\n\n[gallery ids="1"]\n\n[caption id="a"]<img src="a"/> A kiln[/caption]For days.'
+    )
+    assert isinstance(found, Article)
+    assert found.body_text == "It burns.\n\nFor days."
+    assert (found.authors[0].name, found.abstract) == ("Ann Roe", "Lit.")
+    assert found.updated_at == datetime(2025, 5, 5, 10, tzinfo=UTC)
+
+
+def test_what_wordpress_keeps_behind_a_password_is_refused() -> None:
+    assert isinstance(exported("It burns.", "<wp:post_password>secret</wp:post_password>"), Refusal)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "element"),
+    [
+        ("http://turbo.yandex.ru", "turbo:content"),
+        ("http://news.yandex.ru", "yandex:full-text"),
+        ("http://news.mail.ru/", "mailru:full-text"),
+    ],
+)
+def test_the_whole_text_may_stand_in_an_extension(namespace: str, element: str) -> None:
+    name = element.partition(":")[0]
+    (found,) = rss(
+        f"<item xmlns:{name}='{namespace}'><title>Kiln</title><description>Lit.</description>"
+        f"<{element}>The kiln was lit and burns.</{element}></item>"
+    )
+    assert isinstance(found, Article)
+    assert (found.body_text, found.abstract) == ("The kiln was lit and burns.", "Lit.")
+
+
+def test_an_author_s_address_may_be_in_any_domain() -> None:
+    (found,) = rss("<item><title>Kiln</title><author>ann@valley.example (Ann Roe)</author></item>")
+    assert isinstance(found, Article)
+    assert [author.name for author in found.authors] == ["Ann Roe"]
+
+
+def test_the_date_of_prism_is_a_date() -> None:
+    prism = "xmlns:p='http://prismstandard.org/namespaces/1.2/basic/'"
+    (found,) = rss(f"<item {prism}><title>Kiln</title><p:publicationDate>2025-05-05T10:00Z</p:publicationDate></item>")
+    assert isinstance(found, Article)
+    assert found.published_at == datetime(2025, 5, 5, 10, tzinfo=UTC)

@@ -48,6 +48,7 @@ def test_encoded_words_are_decoded(raw: str, expected: str) -> None:
     ("value", "expected"),
     [
         ("Ann Roe <news@valley.example>", Sender(person="Ann Roe")),
+        ('"Roe, Ann" <news@valley.example>', Sender(person="Ann Roe")),
         ('"Ann Roe" <news@valley.example>', Sender(person="Ann Roe")),
         ("Ann Roe at The Valley Post <news@valley.example>", Sender(person="Ann Roe", publication="The Valley Post")),
         ("Ann Roe via Valley <news@valley.example>", Sender(person="Ann Roe", publication="Valley")),
@@ -157,3 +158,17 @@ def test_headers_that_python_cannot_read_cost_at_most_their_mail(headers: str, c
 def test_no_mail_breaks_the_parser(header: bytes, body: bytes) -> None:
     found = parse(b"From: a@b.example\nSubject: Kiln\nContent-Type: " + header + b"\n\n" + body)
     assert all(getattr(item, "code", None) != "parse_error" for item in found)
+
+
+def test_a_report_about_a_mail_is_none() -> None:
+    report = mail('Content-Type: multipart/report; boundary="b"', "--b\n\nDelivery has failed.\n--b--")
+    (found,) = parse(report)
+    assert isinstance(found, Refusal)
+    assert found.code == "no_article"
+
+
+def test_the_first_lines_of_a_mail_are_one_paragraph_where_they_were_wrapped() -> None:
+    wrapped = "The kiln was relit on Tuesday morning in the middle of the village, the\ncouncil said.\n\nIt burns."
+    (found,) = parse(mail("", wrapped))
+    assert isinstance(found, Article)
+    assert found.body_text == wrapped.replace("the\ncouncil", "the council")

@@ -18,7 +18,9 @@ from worker.clean.encoding_detect import (
     common_cyrillic,
     damage,
     detect_encoding,
+    detect_with_language,
     is_east_asian,
+    is_other_latin,
     mixes_alphabets,
     shouts,
 )
@@ -31,10 +33,16 @@ _ISO_2022 = (
     (b"\x1b$@", "iso2022_jp_2"),
     (b"\x1b$)C", "iso2022_kr"),
 )
+_HZ = re.compile(rb"~\{(?:[\x21-\x77][\x21-\x7e])+~\}")
+_WESTERN = frozenset(("cp1252", "iso8859-15"))
+_PAIRED = re.compile(rb"[\x80-\xff]{2}")
 _REPLACEMENT = "\ufffd"
 _ASCII = re.compile("[\x00-\x7f]")
 _NOISE = 0.02
 """Share of undecodable bytes up to which they are damage rather than another encoding."""
+
+_ONE_OF = 50
+"""Of so many bytes at least one is zero: a space, a digit or a full stop."""
 
 _CLEARLY_DAMAGED = 3
 """Places that look wrong from which a declaration is doubted; one or two happen in sound text."""
@@ -104,7 +112,7 @@ def _by_mark(content: bytes, declared: str | None) -> Decoded | None:
     if name is None:
         if b"\x00" not in content[:512]:
             return None
-        found = _zero_pattern(content[:512])
+        found = _zero_pattern(content[:512]) or _one_sided(content, declared)
         if found is None:
             return None
     text = body.decode(found or "utf-8", "replace")
@@ -135,13 +143,27 @@ def _zero_pattern(head: bytes) -> str | None:
     return None
 
 
+def _one_sided(content: bytes, declared: str | None) -> str | None:
+    """UTF-16 of another alphabet than ASCII's: zero bytes on one side only, or declared, and a sound text by it."""
+    even, odd = content[::2].count(0), content[1::2].count(0)
+    said = resolve_encoding(declared) if declared else None
+    found = "utf-16-le" if odd > even else "utf-16-be"
+    if said != found and (min(even, odd) or max(even, odd) * _ONE_OF < len(content)):
+        return None
+    text = _strict(content[: len(content) // 2 * 2], found)
+    sound = text is not None and sum(sign.isprintable() or sign.isspace() for sign in text) >= len(text) * 0.98
+    return found if sound else None
+
+
 def _seven_bit(content: bytes, declared: str | None) -> Decoded | None:
     if not content.isascii():
         return None
     for escape, name in _ISO_2022:
         if escape in content and (text := _strict(content, name)) is not None:
             return Decoded(text, Encoding(declared=declared, detected=name, used=name))
-    if (declared or "").lower() in ("hz", "hz-gb-2312") and (text := _strict(content, "hz")) is not None:
+    if ((declared or "").lower() in ("hz", "hz-gb-2312") or _HZ.search(content)) and (
+        text := _strict(content, "hz")
+    ) is not None:
         return Decoded(text, Encoding(declared=declared, used="hz"))
     return Decoded(
         content.decode("ascii"),
@@ -169,11 +191,19 @@ def _as_declared(content: bytes, labels: tuple[str, ...]) -> Decoded | None:
             continue
         text = _strict(content, name)
         if text is not None and not _C1_CONTROLS.search(text):
-            detected = detect_encoding(content)
+            detected, language = detect_with_language(content)
             if detected and _looks_better(content, detected, text):
+                return None
+            if detected and detected != name and name in _WESTERN and _is_other_latin(content, detected, language):
                 return None
             return Decoded(text, Encoding(declared=labels[0], detected=detected, used=name))
     return None
+
+
+def _is_other_latin(content: bytes, detected: str, language: str | None) -> bool:
+    """Whether what was declared western, as programs do by default, is in another alphabet of Latin letters."""
+    text = _strict(content, detected)
+    return text is not None and not _C1_CONTROLS.search(text) and is_other_latin(text, language)
 
 
 def _looks_better(content: bytes, detected: str, as_declared: str) -> bool:
@@ -196,6 +226,9 @@ def _mostly_utf8(content: bytes, declared: str | None) -> Decoded | None:
     text = content.decode("utf-8", "replace")
     broken = text.count(_REPLACEMENT)
     whole = len(text) - len(_ASCII.findall(text)) - broken
+    if not whole and not _PAIRED.search(content):
+        # Single bytes between ASCII are characters of an encoding of single bytes.
+        return None
     said_utf8 = resolve_encoding(declared) == "utf-8" if declared else False
     if whole < broken * (1 if said_utf8 else 10) and not (said_utf8 and _is_noise(content, broken)):
         return None

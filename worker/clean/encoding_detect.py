@@ -14,9 +14,22 @@ from chardet import EncodingEra
 from ftfy.badness import badness
 from w3lib.encoding import resolve_encoding
 
+from worker.clean.language import identify
+
 _SAMPLE_BYTES = 65_536
 """How much the detector sees: enough to be sure of any language, and bounded for large documents."""
 
+# Languages in Latin letters some of which windows-1252 lacks.
+_BEYOND_WESTERN = frozenset(
+    ["pl", "cs", "sk", "sl", "hr", "bs", "hu", "ro", "lt", "lv", "et", "tr", "az", "mt", "eo", "vi", "cy"]
+)
+_SURE_LANGUAGE = 0.75
+# Before Windows; a few accents look like theirs by chance.
+_OLD_CODE_PAGES = frozenset(
+    ["cp437", "cp850", "cp852", "cp857", "cp858", "cp860", "cp861", "cp862", "cp863", "cp865", "cp775", "mac-latin2"]
+)
+_TELL_LITTLE = 3
+_HIGH = re.compile(rb"[\x80-\xff]")
 # A declaration would be believed by the detector, which is asked for a second opinion.
 _DECLARATION = re.compile(rb"(?:encoding|charset)\s*=\s*[\"']?[\w.:-]+", re.IGNORECASE)
 _ERAS = EncodingEra.ALL & ~EncodingEra.MAINFRAME
@@ -53,12 +66,29 @@ _CAPITALS, _SMALL = re.compile("[\u0410-\u042f]"), re.compile("[\u0430-\u044f]")
 
 def detect_encoding(content: bytes) -> str | None:
     """Bytes that are neither ASCII nor UTF-8 -> Python codec they are most likely in; None: no text."""
-    found = chardet.detect(_DECLARATION.sub(b"", _sample(content)), encoding_era=_ERAS)["encoding"]
+    return detect_with_language(content)[0]
+
+
+def detect_with_language(content: bytes) -> tuple[str | None, str | None]:
+    """Bytes that are neither ASCII nor UTF-8 -> (Python codec, ISO 639-1 code of the language) most likely theirs."""
+    found = chardet.detect(_DECLARATION.sub(b"", _sample(content)), encoding_era=_ERAS)
+    name, language = found["encoding"], found["language"]
     try:
         # As browsers do: what is called Latin-1 is windows-1252, GB 2312 is GB 18030, and so on.
-        return resolve_encoding(found) or codecs.lookup(found).name if found else None
+        codec = resolve_encoding(name) or codecs.lookup(name).name if name else None
     except LookupError:
-        return None
+        return None, None
+    if codec in _OLD_CODE_PAGES and len(_HIGH.findall(content)) <= _TELL_LITTLE:
+        return "cp1252", language
+    return codec, language
+
+
+def is_other_latin(text: str, language: str | None) -> bool:
+    """Whether a text is in a language that windows-1252 cannot write, as the statistics of its bytes say, too."""
+    if language not in _BEYOND_WESTERN:
+        return False
+    found, confidence = identify(text)
+    return found == language and confidence >= _SURE_LANGUAGE
 
 
 def is_east_asian(codec: str | None) -> bool:

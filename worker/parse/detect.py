@@ -364,7 +364,8 @@ def _looks_wide(sample: bytes) -> bool:
         return True
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     most = len(sample) * 0.35
-    return max(even, odd) >= most
+    # Other alphabets than ASCII's leave zero bytes for spaces only, but those on one side (encoding.py looks closer).
+    return max(even, odd) >= most or (not min(even, odd) and max(even, odd) * 50 >= len(sample))
 
 
 def document_name(document: Document) -> str | None:

@@ -20,6 +20,7 @@ from worker.parse.draft import Draft
 from worker.parse.entries import MOST_PARTS, EntrySet, FeedFacts
 from worker.parse.feed_entry import base_of, plain, read_entry
 from worker.parse.feed_fast import merge, read_large
+from worker.parse.feed_wordpress import display_names
 from worker.parse.tombstones import Tombstone, read_tombstone, take_tombstones
 from worker.parse.unpacking import part_name
 
@@ -71,7 +72,7 @@ def parse_feed(content: bytes, document: Document) -> Iterator[Article | Refusal
     )
     names = [(entry.get("id") or None, entry.get("link") or None) for entry in entries]
     doubts = ("feed_not_well_formed",) if parsed.get("bozo") else ()
-    feed = _feed_of(parsed)
+    feed = {**_feed_of(parsed), "wp_names": display_names(text) if "<wp:author>" in text else {}}
 
     def read(index: int, draft: Draft) -> Article:
         draft.encoding = decoded.encoding

@@ -13,9 +13,9 @@ from worker.clean.html import html_to_text, looks_like_markup, sanitize
 from worker.clean.people import is_agency
 from worker.clean.text import clean_line
 from worker.clean.urls import absolute_url
-from worker.errors import Rejected
 from worker.model import Article, Media, Rights, Subject
 from worker.parse.draft import Draft
+from worker.parse.feed_wordpress import as_shown, refuse_unpublished
 
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
 _RELATIVE = re.compile(r"[^\s:<>\"'\\]+")
@@ -25,15 +25,13 @@ _DRAWING = re.compile(r"</?(?:svg|title|desc)\b[^<>]*>", re.IGNORECASE)
 """Where an entry is nothing but a drawing, the words that explain it are its text."""
 _NAME = re.compile(r"[\w:@-]+")
 
+_NAME_AND_ADDRESS = re.compile(
+    r"(?P<before>[^@<>()]{2,100}?)\s*[<(][^\s<>()@]+@[^\s<>()@]+[>)]|[^\s<>()@]+@[^\s<>()@]+\s*\((?P<after>[^()]{2,100})\)"
+)
 _ITUNES = "http://www.itunes.com/"
 _MOST_MEDIA = 20
-_WORDPRESS_PARTS = frozenset(
-    [
-        *("attachment", "revision", "nav_menu_item", "custom_css", "customize_changeset", "oembed_cache"),
-        *("user_request", "wp_block", "wp_template", "wp_template_part", "wp_global_styles", "wp_navigation"),
-    ]
-)
-"""Types of WordPress that are no texts of their own (https://developer.wordpress.org/plugins/post-types/)."""
+_FULL_TEXTS = ("turbo_content", "yandex_full-text", "mailru_full-text", "full-text", "fulltext")
+"""Extensions of RSS for the whole text, as Russian portals ask for it."""
 
 
 def read_entry(entry: Any, feed: Any, draft: Draft) -> Article:
@@ -42,8 +40,8 @@ def read_entry(entry: Any, feed: Any, draft: Draft) -> Article:
     Raises Rejected `no_article` where there is no text.
     """
     # Without feedparser's aliases, which cost as much as all the rest and answer "updated" with "published".
-    entry = dict(entry)
-    _refuse_unpublished(entry)
+    entry = as_shown(dict(entry), feed.get("wp_names") or {})
+    refuse_unpublished(entry)
     draft.set_text("guid", entry.get("id"), "feed")
     _set_url(entry, feed, draft)
     draft.set_text("headline", plain(entry.get("title"), entry.get("title_detail")), "feed")
@@ -58,15 +56,6 @@ def read_entry(entry: Any, feed: Any, draft: Draft) -> Article:
     _set_rights(entry, feed, draft)
     draft.declared_language = entry.get("language") or _language_of_texts(entry) or feed.get("language")
     return draft.finish("feed", "feedparser")
-
-
-def _refuse_unpublished(entry: Any) -> None:
-    """Raises Rejected `no_article` for what a WordPress export holds besides published texts."""
-    status, kind = entry.get("wp_status") or "publish", entry.get("wp_post_type")
-    if kind in _WORDPRESS_PARTS:
-        raise Rejected("no_article", f"WordPress: {kind}, no text")
-    if status != "publish":
-        raise Rejected("no_article", f"WordPress: not published ({str(status)[:40]})")
 
 
 def plain(value: Any, detail: Any) -> str | None:
@@ -117,6 +106,8 @@ def _language_of_texts(entry: Any) -> str | None:
 def _set_texts(entry: Any, feed: Any, draft: Draft) -> None:
     """Body and abstract: the content if there is any besides the summary, else the summary is the body."""
     contents = [content for content in entry.get("content", ()) if content.get("value")]
+    if not contents:
+        contents = [{"value": text} for name in _FULL_TEXTS if isinstance(text := entry.get(name), str) and text]
     best = max(contents, key=lambda content: len(content["value"]), default=None)
     summary_detail = entry.get("summary_detail") or {}
     written = entry.get("summary") or ("" if best else _caption(entry)) or ""
@@ -151,8 +142,12 @@ def _set_people(entry: Any, feed: Any, draft: Draft) -> None:
     if not people and not entry.get("author") and feed.get("is_atom"):
         people = [person for person in feed.get("authors", ()) if person]
     names = [person["name"] for person in people if person.get("name")]
-    if not names and entry.get("author"):
-        names = [entry["author"]]
+    author = entry.get("author")
+    if author and not names:
+        names = [author]
+    elif len(names) == 1 and (named := _NAME_AND_ADDRESS.fullmatch(author or "")):
+        # feedparser cuts addresses in newer top-level domains short and leaves the rest in the name.
+        names = [(named["before"] or named["after"]).strip()]
     draft.set_text("byline", ", ".join(dict.fromkeys(names)), "feed")
     draft.set_authors(names, "feed")
     for credit in (entry.get("publisher"), entry.get("dc_source")):
@@ -162,7 +157,7 @@ def _set_people(entry: Any, feed: Any, draft: Draft) -> None:
 
 def _set_published(entry: Any, draft: Draft) -> None:
     """By our reading of the text; feedparser's where we cannot read it (it knows more languages)."""
-    for name in ("published", "created", "updated"):
+    for name in ("published", "created", "prism_publicationdate", "updated"):
         value = entry.get(name)
         if not value:
             continue

@@ -62,6 +62,8 @@ def parse_mail(content: bytes, document: Document) -> Iterator[Article | Documen
     Raises Rejected `no_article` where there is neither a text nor an attachment that could be one.
     """
     message = read_message(content)
+    if message.get_content_type() == "multipart/report":
+        raise Rejected("no_article", "a report about another mail")
     parts = sort_parts(message)
     draft = Draft(document, "message/rfc822")
     draft.set_text("guid", header(message, "message-id").strip("<> "), "header")

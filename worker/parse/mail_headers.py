@@ -25,6 +25,10 @@ _ENCODED_WORD = re.compile(r"=\?([^?\s*]+)(?:\*[^?]*)?\?([bBqQ])\?([^?]*)\?=")
 _FORWARDED = re.compile(r"^\s*(?:fwd?|wg|tr|rv|i|vs|enc|doorst|vb|pd|转发|轉寄|転送)\s*:\s*", re.IGNORECASE)
 _ANSWERED = re.compile(r"^\s*(?:re|aw|sv|antw|odp|回复|回覆)\s*(?:\[\d+\])?\s*:\s*", re.IGNORECASE)
 _LIST_TAG = re.compile(r"^\s*\[[^\][]{1,40}\]\s*")
+# `Doe, Jane`, as many companies write their people.
+_LAST_FIRST = re.compile(
+    r"(?P<last>[^\W\d_][\w'’-]+(?: [^\W\d_][\w'’-]+)?), (?P<first>[^\W\d_][\w'’.-]*(?: [^\W\d_][\w'’.-]*)?)"
+)
 _PERSON_AT = re.compile(r"^(.{3,60}?)\s+(?:at|from|via|bei|von|de|para|da|,|\||\(|-|–|—)\s*(.+?)\)?$")
 
 
@@ -92,6 +96,8 @@ def read_sender(value: str) -> Sender:
         return Sender()
     if is_agency(name):
         return Sender(provider=name)
+    if (turned := _LAST_FIRST.fullmatch(name)) and is_person_name(f"{turned['first']} {turned['last']}"):
+        name = f"{turned['first']} {turned['last']}"
     if (apart := _PERSON_AT.match(name)) and is_person_name(apart[1]) and " " in apart[1]:
         return Sender(person=apart[1], publication=apart[2])
     own = _names_its_domain(name, address)

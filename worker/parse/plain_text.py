@@ -65,8 +65,10 @@ def read_text(text: str, draft: Draft) -> Article:
 def read_body(text: str, draft: Draft, parser: str) -> Article:
     """Text below a headline that `draft` holds already -> the article; the headline is not repeated in it."""
     head, body = _paragraphs(_without_embargo(clean_text(text), draft))
-    paragraphs = head + body
     headline = clean_line(draft.fields.get("headline", "")).casefold()
+    if not any(_byline(line) or clean_line(line).casefold() == headline for line in head):
+        head = _unwrap("\n".join(head))
+    paragraphs = head + body
     if len(paragraphs) > 1 and clean_line(paragraphs[0]).casefold() == headline:
         del paragraphs[0]
     _take_byline(draft, paragraphs)
