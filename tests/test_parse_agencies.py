@@ -164,6 +164,48 @@ APPL = (
             ninjs(headline="Ugn", ednote="RÄTTELSE: orten"), {"warnings": ["correction"]}, id="ninjs-swedish-correction"
         ),
         pytest.param(
+            g2(content="<inlineXML><p>Von Anna Berg</p><p>Köln (dpa) - Der Ofen brennt.</p></inlineXML>"),
+            {"dateline": "Köln (dpa)", "provider": "dpa", "authors": ["Anna Berg"]},
+            id="dateline-of-the-body",
+        ),
+        pytest.param(
+            g2("<edNote>MANDATORY KILL of the story.</edNote>"), {"withdrawn": True}, id="kill-order-to-editors"
+        ),
+        pytest.param(
+            g2(about="<headline>Kiln</headline><creator><name>Press Trust of India</name></creator>"),
+            {"authors": [], "provider": "Press Trust of India"},
+            id="agency-as-creator",
+        ),
+        pytest.param(
+            "<noticia><titular>Arde</titular><entradilla>Diez años</entradilla><firma>Ana Ruiz</firma>"
+            "<fecha>2025-06-03T12:15:00+02:00</fecha><cuerpo>El horno volvió a arder el martes.</cuerpo></noticia>",
+            {"headline": "Arde", "abstract": "Diez años", "authors": ["Ana Ruiz"], "published_at": ISSUED},
+            id="own-xml-in-spanish",
+        ),
+        pytest.param(
+            "<haber><baslik>Yandı</baslik><yazar>Ayşe Demir</yazar><tarih>2025-06-03 13:15:00+03:00</tarih>"
+            "<metin>Fırın salı sabahı yeniden yakıldı.</metin></haber>",
+            {"headline": "Yandı", "authors": ["Ayşe Demir"], "published_at": ISSUED},
+            id="own-xml-in-turkish",
+        ),
+        pytest.param(
+            json.dumps({"response": {"results": [{"webTitle": "Kiln", "webPublicationDate": CREATED}
+                | {"fields": {"body": "<p>It burns.</p>", "byline": "Ann Roe"}}]}}),
+            {"headline": "Kiln", "body_text": "It burns.", "authors": ["Ann Roe"], "published_at": ISSUED},
+            id="json-of-a-content-api",
+        ),
+        pytest.param(
+            json.dumps([{"date_gmt": "2025-06-03T10:15:00", "date": "2025-06-03T12:15:00", "link": "https://x.example/1"}
+                | {"title": {"rendered": "Kiln &amp; fire"}, "content": {"rendered": "<p>It burns.</p>"}}]),
+            {"headline": "Kiln & fire", "body_text": "It burns.", "published_at": ISSUED},
+            id="json-of-wordpress",
+        ),
+        pytest.param(
+            "Title: Kiln relit\nAuthor: Ann Roe\nDate: 2025-06-03 10:15 UTC\n\nIt burns.\n\nFor days.\n",
+            {"headline": "Kiln relit", "authors": ["Ann Roe"], "body_text": "It burns.\n\nFor days."},
+            id="labelled-text",
+        ),
+        pytest.param(
             anpa("^BC-Kiln, 1st Ld-Writethru,0121<\n^Kiln relit\n after years<\n^By ANN ROE=<\n"),
             {"headline": "Kiln relit after years", "authors": ["Ann Roe"], "keywords": ("BC-Kiln",)},
             id="anpa-set-lines",
@@ -202,6 +244,11 @@ APPL = (
 )  # fmt: skip
 def test_agencies_are_understood(content: str, wanted: dict[str, Any]) -> None:
     assert facts(article(content), wanted) == wanted
+
+
+@pytest.mark.parametrize("word", ["ANULADA", "ANNULLARE", "ÅTERKALLAS", "INTREKKING", "АННУЛИРУЕТСЯ"])
+def test_notices_in_other_languages_take_back(word: str) -> None:
+    assert article(g2(about=f"<headline>{word}: Kiln</headline>")).withdrawn
 
 
 @pytest.mark.parametrize("headline", ["WITHDRAWAL FROM TREATY BEGINS", "KILL BILL: THE KILN"])

@@ -30,6 +30,8 @@ from worker.parse.wire.members import Member, read_member
 _KEYS = {field: tuple(name.replace("_", "") for name in names) for field, names in USUAL_NAMES.items()}
 
 
+_DEEPEST = 3
+"""Objects around the list of articles in an answer: {"response": {"data": {"articles": []}}}."""
 _NEXT_OBJECT = re.compile(r"[\s,]*\{")
 
 
@@ -102,8 +104,17 @@ def _unwrapped(value: Any, fields: dict[str, str]) -> Any:
     """An object that is no article but holds lists of them -> the articles; any other value as it is."""
     if not isinstance(value, dict) or is_listed_article(value, fields) or _is_json_ld(value) or find_wire(value):
         return value
-    lists = ([node for node in inner if isinstance(node, dict)] for inner in value.values() if isinstance(inner, list))
-    return [node for nodes in lists if nodes and is_listed_article(nodes[0], fields) for node in nodes] or value
+    return list(_listed(value, fields, _DEEPEST)) or value
+
+
+def _listed(value: dict[str, Any], fields: dict[str, str], deepest: int) -> Iterator[dict[str, Any]]:
+    """The articles in the lists of an object, and of the objects in it."""
+    for inner in value.values():
+        if isinstance(inner, list):
+            nodes = [node for node in inner if isinstance(node, dict)]
+            yield from nodes if nodes and is_listed_article(nodes[0], fields) else ()
+        elif isinstance(inner, dict) and deepest:
+            yield from _listed(inner, fields, deepest - 1)
 
 
 def _is_json_ld(node: dict[str, Any]) -> bool:
@@ -232,8 +243,20 @@ def _one_of_many(node: dict[str, Any], index: int, draft: Draft) -> Article | Re
 
 
 def _folded(node: dict[str, Any]) -> dict[str, Any]:
-    """An object with its names as they are compared."""
-    return {key.lower().replace("_", ""): value for key, value in node.items()}
+    """An object with its names as they are compared.
+
+    What content APIs keep in one object more is read as the object's own: `fields`, `attributes` (JSON:API) and
+    `{"rendered": ...}` (WordPress, whose `date_gmt` names its zone).
+    """
+    inner = (node.get(name) for name in ("attributes", "fields"))
+    parts = [part for part in inner if isinstance(part, dict)]
+    values = {key.lower().replace("_", ""): value for part in (*parts, node) for key, value in part.items()}
+    for key, value in values.items():
+        if isinstance(value, dict) and "rendered" in value:
+            values[key] = value["rendered"]
+        elif key.endswith("gmt") and isinstance(value, str):
+            values[key] = f"{value}Z"
+    return values
 
 
 def _find(values: dict[str, Any], field: str) -> Any:

@@ -24,6 +24,7 @@ from worker.parse.datelines import set_dateline, split_dateline
 from worker.parse.draft import Draft
 from worker.parse.end_marks import end_mark
 from worker.parse.notices import embargo_of, is_kill
+from worker.parse.text_labels import take_labels
 
 _HEADLINE_CHARACTERS = 300
 """A first line longer than this is a paragraph, not a headline."""
@@ -52,7 +53,10 @@ def parse_plain_text(content: bytes, document: Document) -> Iterator[Article]:
 
 def read_text(text: str, draft: Draft) -> Article:
     """Text of an article -> the article; `draft` may hold fields that are known already."""
-    head, body = _paragraphs(_without_embargo(clean_text(text), draft))
+    below = take_labels(clean_text(text), draft)
+    if "headline" in draft.fields:
+        return read_body(below, draft, "plain_text")
+    head, body = _paragraphs(_without_embargo(below, draft))
     if head and len(head[0]) <= _HEADLINE_CHARACTERS:
         draft.set_text("headline", head.pop(0), "text")
     paragraphs = head + body

@@ -9,6 +9,7 @@ from worker.clean.people import BYLINE_PREFIX, parse_byline
 from worker.clean.text import clean_line
 from worker.errors import Rejected
 from worker.model import Article, Author, Media, Rights, Subject
+from worker.parse.datelines import set_dateline
 from worker.parse.draft import Draft
 from worker.parse.wire.body import Body, plain_line, without_headline
 from worker.parse.wire.members import Member
@@ -20,19 +21,25 @@ _WITHDRAWN = frozenset(
 _WITHHELD = frozenset(["withheld", "withhold", "held"])
 # A notice that takes back or corrects says so in capitals at the start of its headline, and apart from the rest: a
 # headline all in capitals may begin with such a word.
-_KILL_WORDS = r"(?:KILL|WITHDRAWAL|WITHDRAWN|RETRACTION|ANNULATION|ZURÜCKGEZOGEN|ANULACIÓN|ANULADO|RITIRATO|RITIRATA)\b"
+_KILL_WORDS = (
+    r"(?:KILL|WITHDRAWAL|WITHDRAWN|RETRACTION|ANNULATION|ZURÜCKGEZOGEN|ZURÜCKZIEHUNG|ANULACIÓN|ANULAD[AO]|ANULAÇÃO|"
+    r"ANNULLARE|ANNULLAMENTO|RITIRAT[AO]|INTREKKING|INGETROKKEN|ÅTERKALLAS|MAKULERAS|TREKKES|TILBAGEKALDES|ANNULLERES|"
+    r"PERUTAAN|ANULOWANIE|WYCOFANIE|VISSZAVONÁS|АННУЛИРУЕТСЯ|АННУЛИРОВАНИЕ)\b"
+)
 _KILL_HEADLINE = re.compile(
     rf"(?:[A-Z0-9-]{{1,12}}[- ])?(?:(?:MANDATORY |ATTENTION[:,] ?)?{_KILL_WORDS}(?: (?:NOTICE|ADVISORY|ORDER)\b)?\s?"
     rf"(?:[:–—)-](?:\s|$)|$)|MANDATORY {_KILL_WORDS})|(?:ADVISORY|ATTENTION|MANDATORY)[-:, ]{{1,2}}{_KILL_WORDS}"
 )
 _CORRECTION_HEADLINE = re.compile(
     r"\W?(?:CORRECTION|CORRECTED|CORRECTS|CORRECTIVE|CORRECTIF|CORRECCIÓN|CORREÇÃO|CORREZIONE|RECTIFICATIF|"
-    r"RECTIFICACIÓN|BERICHTIGUNG|KORREKTUR|RETTELSE|RÄTTELSE)\b"
+    r"RECTIFICACIÓN|RETIFICAÇÃO|BERICHTIGUNG|KORREKTUR|RETTELSE|RÄTTELSE|KORREKSJON|OIKAISU|KORJAUS|CORRECTIE|"
+    r"RECTIFICATIE|SPROSTOWANIE|KOREKTA|OPRAVA|HELYESBÍTÉS|DÜZELTME|ПОПРАВКА|УТОЧНЕНИЕ|ИСПРАВЛЕНИЕ)\b"
 )
 _KILL_NOTE = re.compile(
     r"\b(?:KILL|WITHDRAWAL|WITHDRAWN|RETRACTION|ELIMINATE|ZURÜCKGEZOGEN|ZURÜCKZIEHUNG|ANNULATION|ANNULÉE?|ANULACIÓN|"
     r"ANULADO|RITIRATO|INTREKKING)\b"
 )
+_KILL_ORDER = re.compile(r"\bMANDATORY (?:KILL|WITHDRAWAL)\b|\bkill is mandatory\b")
 _CORRECTION_NOTE = re.compile(
     r"\b(?:correct(?:s|ed|ion)|corrige|rectifie|rectificatif|korrigiert|berichtigt|berichtigung|korrektur|corrección|"
     r"rectificación|corregge|correzione|correção|corretto|retificação|rättelse|rättar|rettelse|korjaus|oikaisu|"
@@ -69,6 +76,11 @@ def set_status(draft: Draft, status: str, origin: str) -> None:
 def is_kill(note: str) -> bool:
     """Whether a marker or a note to editors takes the text back."""
     return _KILL_NOTE.search(note) is not None
+
+
+def is_kill_order(note: str) -> bool:
+    """Whether a note to editors, which may speak of anything, orders them to take the text back."""
+    return _KILL_ORDER.search(note) is not None or _KILL_HEADLINE.match(note) is not None
 
 
 def is_correction(note: str, role: str = "") -> bool:
@@ -146,6 +158,7 @@ def finish_wire(draft: Draft, body: Body, origin: str, parser: str, member: Memb
     """
     body = without_headline(body, draft.fields.get("headline"))
     _set_byline_of_body(draft, body, origin)
+    _set_dateline_of_body(draft, body, origin)
     _keep_people(draft)
     draft.set_text("body_text", body.text, origin)
     if body.html and body.text:
@@ -172,6 +185,13 @@ def _set_byline_of_body(draft: Draft, body: Body, origin: str) -> None:
         return
     if first[prefix.end() :][:1].isupper() and parse_byline(first).people:
         set_byline(draft, first, origin)
+
+
+def _set_dateline_of_body(draft: Draft, body: Body, origin: str) -> None:
+    """The dateline and agency that the first sentence stands behind, where no field has them; they stay in the text."""
+    first, _, more = body.text.partition("\n\n")
+    if "dateline" not in draft.fields:
+        set_dateline(draft, more.partition("\n\n")[0] if BYLINE_PREFIX.match(first) else first, origin)
 
 
 def _keep_people(draft: Draft) -> None:

@@ -97,6 +97,8 @@ def _set_corrections(meta: Element | None, draft: Draft) -> None:
         if facts.unqualified(code).casefold().startswith("correct"):
             draft.warn("correction")
     for note in children(meta, "edNote"):
+        if facts.is_kill_order(text_of(note)):
+            draft.withdraw(_ORIGIN)
         if facts.is_correction(text_of(note), attribute(note, "role")):
             draft.add_correction(text_of(note), _ORIGIN)
 

@@ -111,6 +111,8 @@ def _set_corrections(node: dict[str, Any], draft: Draft) -> None:
     notes = node.get("ednotes") or node.get("ednote")
     for note in _objects(notes) or [{"value": notes}]:
         text = _plain(note.get("value") or note.get("ednote"))
+        if facts.is_kill_order(text):
+            draft.withdraw(_ORIGIN)
         if facts.is_correction(text, _string(note.get("role"))):
             draft.add_correction(text, _ORIGIN)
 

@@ -14,74 +14,10 @@ from worker.parse.draft import Draft
 from worker.parse.wire import facts
 from worker.parse.wire.body import Body, element_body, string_body
 from worker.parse.wire.members import Member
+from worker.parse.wire.xml_names import NAMES
 from worker.parse.wire.xml_tree import Element, attribute, descendants, language_of, name_of, text_of
 
 _ORIGIN = "xml"
-# Names of a field in agencies' own XML, most telling first.
-_NAMES: dict[str, tuple[str, ...]] = {
-    "body": (
-        *("bodytext", "articlebody", "contenttext", "storybody", "storytext", "articletext", "fulltext", "bodyhtml"),
-        *("bodycontent", "maintext", "newstext", "body", "story", "content", "text", "contents", "newscontent"),
-        *("brodtekst", "brødtekst", "brodtext", "cuerpo", "texto", "corps", "texte", "corpo", "testo", "tekst"),
-        *("haupttext", "fliesstext", "inhalt", "contenido", "contenu", "tresc", "treść", "leipateksti"),
-    ),
-    "headline": (
-        *("headline", "hedline", "headlinetext", "hl1", "head", "title", "newstitle", "articletitle", "storytitle"),
-        *("titulo", "título", "titular", "titre", "titolo", "titel", "tittel", "rubrik", "tytul", "tytuł", "titulek"),
-        *("ueberschrift", "überschrift", "schlagzeile", "otsikko", "naslov", "cim", "cím", "subject"),
-    ),
-    "subheadline": (
-        "subheadline",
-        "subhead",
-        "subtitle",
-        "deck",
-        "headline2",
-        "kicker",
-        "standfirst",
-        "untertitel",
-        "subtitulo",
-    ),
-    "abstract": (
-        "abstract",
-        "summary",
-        "leadtext",
-        "lead",
-        "teaser",
-        "description",
-        "intro",
-        "contentshort",
-        "resume",
-        "ingress",
-        "vorspann",
-        "chapo",
-        "entradilla",
-        "sommario",
-    ),
-    "byline": ("byline", "author", "authors", "authorname", "writer", "creator", "autor", "auteur", "autore"),
-    "dateline": ("dateline", "town", "city", "place"),
-    "provider": ("provider", "agency", "credit", "creditline", "source", "publisher", "origin", "sourcename"),
-    "guid": (
-        *("guid", "uuid", "newsid", "articleid", "storyid", "contentitemid", "newsitemid", "itemid", "docid"),
-        *("documentid", "uniqueid", "ntbid", "id"),
-    ),
-    "url": ("url", "link", "longurl", "permalink", "weburl", "canonicalurl"),
-    "published": (
-        *("publishdate", "publicationdate", "publisheddate", "publisheddatetime", "datepublished", "publishedat"),
-        *("publishdatetime", "pubdate", "published", "firstcreated", "createddatetime", "createddate", "datecreated"),
-        *("releasedate", "issuedate", "datetime", "date", "timestamp", "time", "created", "updateddatetime"),
-    ),
-    "updated": (
-        *("updateddatetime", "updated", "updatedat", "versioncreated", "modified", "modifieddate", "lastmodified"),
-        *("datemodified", "updatedate", "lastupdate"),
-    ),
-    "language": ("language", "lang", "languagecode"),
-    "urgency": ("urgency", "priority"),
-    "sections": ("section", "category", "categories", "desk"),
-    "keywords": ("keywords", "keyword", "tags", "tag", "slug", "slugproper", "slugline"),
-    "embargo": ("embargo", "embargotime", "embargodate", "embargoed"),
-    "status": ("status", "pubstatus", "publishstatus", "publicationstatus", "newsstatus"),
-    "copyright": ("copyright", "copyrightnotice", "rights"),
-}
 # Elements that are named by an attribute: <field name="headline">.
 _GENERIC = frozenset(["field", "property", "attribute", "meta", "metadata", "column", "element", "tag"])
 _SEPARATORS = re.compile(r"[_.\- ]")
@@ -129,19 +65,19 @@ def read_article(element: Element, draft: Draft, member: Member) -> Article:
 
 def _is_article(element: Element) -> bool:
     names = {_label(below) for below in element}
-    if names.isdisjoint(_NAMES["body"]):
+    if names.isdisjoint(NAMES["body"]):
         return False
     names |= {_label(grand) for below in element if not _in_any(below, "body") for grand in below}
-    if names.isdisjoint((*_NAMES["headline"], *_NAMES["published"])):
+    if names.isdisjoint((*NAMES["headline"], *NAMES["published"])):
         return False
-    return any(_label(below) in _NAMES["body"] and _is_text(below) for below in element)
+    return any(_label(below) in NAMES["body"] and _is_text(below) for below in element)
 
 
 def _is_text(element: Element) -> bool:
     """Whether an element holds prose: enough characters, in itself or in markup (not in fields)."""
     if len(text_of(element)) < _SHORTEST_BODY_CHARACTERS:
         return False
-    return all(_label(below) not in _NAMES["headline"] for below in element)
+    return all(_label(below) not in NAMES["headline"] for below in element)
 
 
 def _fields(element: Element) -> dict[str, list[Element]]:
@@ -155,12 +91,12 @@ def _fields(element: Element) -> dict[str, list[Element]]:
             named.setdefault(_label(beside), []).append(beside)
     return {
         field: [found for name in names for found in named.get(name, ()) if text_of(found)]
-        for field, names in _NAMES.items()
+        for field, names in NAMES.items()
     }
 
 
 def _in_any(element: Element, field: str) -> bool:
-    return _label(element) in _NAMES[field]
+    return _label(element) in NAMES[field]
 
 
 def _first(fields: dict[str, list[Element]], name: str) -> str:
@@ -219,7 +155,7 @@ def set_wrapper_facts(element: Element, draft: Draft) -> None:
             named.setdefault(_label(below), []).append(below)
     fields = {
         field: [found for name in names for found in named.get(name, ()) if text_of(found)]
-        for field, names in _NAMES.items()
+        for field, names in NAMES.items()
     }
     for name in ("headline", "guid", "provider"):
         draft.set_text(name, _first(fields, name).strip("/ "), _ORIGIN)
