@@ -118,3 +118,8 @@ def test_figures_give_caption_and_credit() -> None:
 def test_a_zone_that_the_search_for_a_visible_date_does_not_know_is_nobodys_concern() -> None:
     article = page(body='<abbr class="published" title="2014-12-29 08:57:25 EST">at the end of December</abbr>')
     assert (article.published_at, article.published_precision) == (datetime(2014, 12, 29, tzinfo=UTC), "day")
+
+
+def test_an_address_that_is_none_costs_nothing_else() -> None:
+    found = page('<link rel="canonical" href="https://[valley/kiln">')
+    assert (found.headline, found.canonical_url) == ("Old bridge closes", None)
