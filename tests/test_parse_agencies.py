@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from worker.clean.people import parse_byline
 from worker.model import Article, Document
 from worker.parse.document import parse_document
 
@@ -164,6 +165,20 @@ APPL = (
             ninjs(headline="Ugn", ednote="RÄTTELSE: orten"), {"warnings": ["correction"]}, id="ninjs-swedish-correction"
         ),
         pytest.param(
+            nitf().replace(
+                "</hedline>",
+                "</hedline><byline><person><name.given>Ann</name.given><name.family>Roe</name.family></person></byline>"
+                "<byline><person>Tom Lee</person></byline>",
+            ),
+            {"authors": ["Ann Roe", "Tom Lee"]},
+            id="nitf-bylines",
+        ),
+        pytest.param(
+            ninjs(headline="Ugn", authors=[{"name": "Ann Roe"}, {"name": "Pat Ek", "role": "photographer"}]),
+            {"authors": ["Ann Roe"]},
+            id="ninjs-photographer",
+        ),
+        pytest.param(
             g2(content="<inlineXML><p>Von Anna Berg</p><p>Köln (dpa) - Der Ofen brennt.</p></inlineXML>"),
             {"dateline": "Köln (dpa)", "provider": "dpa", "authors": ["Anna Berg"]},
             id="dateline-of-the-body",
@@ -244,6 +259,23 @@ APPL = (
 )  # fmt: skip
 def test_agencies_are_understood(content: str, wanted: dict[str, Any]) -> None:
     assert facts(article(content), wanted) == wanted
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("By JANE DOE in Leeds and TOM LEE in York", ["Jane Doe", "Tom Lee"]),
+        ("Von unserem Korrespondenten Hans Maier", ["Hans Maier"]),
+        ("NTB-Ola Nordmann", ["Ola Nordmann"]),
+        ("Muhabir: Ayşe Demir", ["Ayşe Demir"]),
+        ("Του Γιώργου Παππά", ["Γιώργου Παππά"]),
+        ("Иван Иванов, корр. ТАСС", ["Иван Иванов"]),
+        ("홍길동 기자", ["홍길동"]),
+        ("山田太郎記者", ["山田太郎"]),
+    ],
+)
+def test_bylines_name_people_in_many_languages(line: str, names: list[str]) -> None:
+    assert [person.name for person in parse_byline(line).people] == names
 
 
 @pytest.mark.parametrize("word", ["ANULADA", "ANNULLARE", "ÅTERKALLAS", "INTREKKING", "АННУЛИРУЕТСЯ"])

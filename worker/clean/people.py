@@ -173,10 +173,18 @@ _GLUED_AGENCY = re.compile(
 """`Ann Roe Associated Press`, where a line break was lost."""
 # A prefix that announces names, in the languages most feeds come in.
 BYLINE_PREFIX = re.compile(
-    r"^(?:written by|reported by|by|vo[nm]|par|por|di|af|av|door|от|автор|yazan|oleh|texte?)\s*:?\s+|"
+    r"^(?:written by|reported by|by|"
+    r"vo[nm](?: unsere[mr] (?:\w+-)?(?:Korrespondent(?:en|in)|Mitarbeiter(?:in)?|Redakteur(?:in)?|Reporter(?:in)?))?|"
+    r"par|por|di|af|av|door|от|автор|yazan|oleh|texte?)\s*:?\s+|"
+    r"^(?:muhabir|haber|reporter|correspondent|corresponsal|του|της)\s*[:：]\s*|^(?:του|της)\s+|"
     r"^(?:文|作者|記者|记者|取材)\s*[:：/／ ]\s*|^(?:本报)?记者(?=[\u4e00-\u9fff]{2,4}$)",
     re.IGNORECASE,
 )
+# Where somebody reports from: `JANE DOE in Leeds`.
+_FROM_PLACE = re.compile(r"(?<=\w)\s+(?:in|from|aus|à)\s+[^\W\d_a-z]\w.*$")
+# What Korean and Japanese papers call a reporter, behind the name; an agency's mark before it: `NTB-Ola Nordmann`.
+_CALLED = re.compile(r"(?<=[가-힣])\s*(?:기자|특파원)$|(?<=[\u4e00-\u9fff]{2})記者$")
+_MARKED = re.compile(r"(?P<agency>[A-ZÅÄÖ]{2,5})[-/](?P<name>[^\W\d_]\w+ \w.*)")
 _BETWEEN_NAMES = re.compile(
     r"\s*[;,&|/、，]\s*|\s+(?:and|und|et|y|og|och|en|ve|и|with)\s+|\s+e\s+(?=[A-ZÀ-Þ])",
     re.IGNORECASE,
@@ -195,7 +203,7 @@ _NO_NAME_WORD = re.compile(
     r"bundesamt|behörde|universität|hochschule|universidad|universidade|université|instituto|fundación|rotes kreuz|"
     r"council|committee|society|federation|commission|hospital|government|gobierno|"
     r"articles|posts|meldungen|required|e-?mail|updated|uppdaterad|oppdatert|opdateret|actualizado|aggiornato|aktualisiert|"
-    r"συντακτική|συντακτικη|редакция|ब्यूरो|gmbh|ltd|chefredakteur(?:in)?|redakteur(?:in)?|autor(?:in)?)\b",
+    r"корр|корреспондент|обозреватель|συντακτική|συντακτικη|редакция|ब्यूरो|gmbh|ltd|chefredakteur(?:in)?|redakteur(?:in)?|autor(?:in)?)\b",
     re.IGNORECASE,
 )
 _NO_NAME = re.compile(
@@ -240,6 +248,9 @@ def parse_byline(text: str, role: str | None = None) -> Byline:
         apart = "," in before
         name = BYLINE_PREFIX.sub("", part.strip(" .:-–—|•·*\"'“”"))
         name = _once(name)
+        if (marked := _MARKED.fullmatch(name)) and is_agency(marked["agency"]):
+            name, provider = marked["name"], provider or marked["agency"]
+        name = _without_place(_CALLED.sub("", name))
         if glued := _GLUED_AGENCY.fullmatch(name):
             name, provider = glued["name"], provider or glued["agency"]
         in_role = in_role if _CONJUNCTION.fullmatch(before) else apart and after_whole and bool(_ROLE_OF.search(name))
@@ -267,6 +278,13 @@ def _once(name: str) -> str:
     words = name.split()
     half = len(words) // 2
     return " ".join(words[:half]) if half > 1 and words[:half] == words[half:] else name
+
+
+def _without_place(name: str) -> str:
+    """`JANE DOE in Leeds` -> `JANE DOE`; an agency's office, or one word, stays as it is."""
+    found = _FROM_PLACE.search(name)
+    whole = name[: found.start()] if found else ""
+    return whole if " " in whole and is_person_name(whole) and not is_agency(whole) else name
 
 
 def _is_place_like(name: str) -> bool:

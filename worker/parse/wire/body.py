@@ -71,7 +71,7 @@ _SENTENCE_END = re.compile(r"[.!?…。！？؟।][\"'”’»)\]]*$")
 
 _SPACES = re.compile(r"[\s\x85]+")
 _SPECIAL = re.compile("[&<>]")
-_INDENTED = re.compile(r"\n(?=[ \t]{2,}\S)")
+_INDENTED = re.compile(r"\n(?=(?:[ \t]{2,}|\u3000{1,4})\S)")
 
 
 class Body(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ One object, a list of them, or objects inside an answer: {"data": {"items": [{"i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,7 @@ _MARKS = frozenset(
 _BODIES = ("body_html", "body_xhtml", "body_html5", "body_text", "bodies", "body_richtext", "body_nitf")
 _TYPES = frozenset(["text", "audio", "video", "picture", "graphic", "composite", "animated"])
 _CONTAINERS = ("item", "items", "_items", "data", "results", "entries", "newsitems", "articles", "news")
+_OTHER_ROLE = re.compile(r"photo|camera|video|picture|graphic|illustrat|editor|translat|producer", re.IGNORECASE)
 _DEEPEST = 5
 
 
@@ -143,7 +145,9 @@ def _set_dates(node: dict[str, Any], draft: Draft) -> None:
 
 
 def _set_people(node: dict[str, Any], draft: Draft) -> None:
-    names = [_string(entry.get("name")) for entry in _objects(node.get("authors"))]
+    listed = _objects(node.get("authors"))
+    writing = [entry for entry in listed if not _OTHER_ROLE.search(_string(entry.get("role")))]
+    names = [_string(entry.get("name")) for entry in writing or listed]
     creators = [entry for entry in _objects(node.get("people")) if "creator" in str(entry.get("rel") or "")]
     draft.set_authors([*names, *(_string(entry.get("name")) for entry in creators)], _ORIGIN)
     for name in ("byline", "by"):

@@ -86,18 +86,27 @@ def _without_dash(dateline: Element | None) -> str:
 
 
 def _set_people(root: Element, body_head: Element | None, draft: Draft) -> None:
-    for byline in descendants(body_head, "byline"):
-        names = [text_of(person) for person in descendants(byline, "person")]
-        draft.set_text("byline", text_of(byline), _ORIGIN)
-        draft.set_authors(names, _ORIGIN)
-        titles = {text_of(title) for title in descendants(byline, "byttl")}
-        printed = text_of(byline)
-        for title in titles:
-            printed = printed.replace(title, " ; ")
-        draft.set_authors([printed], _ORIGIN)
+    bylines = list(descendants(body_head, "byline"))
+    people = [person for byline in bylines for person in descendants(byline, "person")]
+    draft.set_text("byline", " ".join(map(text_of, bylines)), _ORIGIN)
+    draft.set_authors(map(_name_of, people), _ORIGIN)
+    draft.set_authors(map(_without_titles, bylines), _ORIGIN)
     tagline = text_of(descendant(root, "tagline"))
     if tagline and end_mark(tagline) is None and not _SENTENCE.search(tagline) and len(tagline) < _TAGLINE_CHARACTERS:
         draft.set_authors([tagline], _ORIGIN)
+
+
+def _without_titles(byline: Element) -> str:
+    printed = text_of(byline)
+    for title in {text_of(title) for title in descendants(byline, "byttl")}:
+        printed = printed.replace(title, " ; ")
+    return printed
+
+
+def _name_of(person: Element) -> str:
+    """The name of a <person>: its parts may stand without a space between."""
+    parts = [text_of(part) for part in children(person, "name.given", "name.family")]
+    return " ".join(parts) if len(parts) > 1 else text_of(person)
 
 
 def _set_docdata(root: Element, draft: Draft) -> None:
