@@ -172,3 +172,10 @@ def test_the_first_lines_of_a_mail_are_one_paragraph_where_they_were_wrapped() -
     (found,) = parse(mail("", wrapped))
     assert isinstance(found, Article)
     assert found.body_text == wrapped.replace("the\ncouncil", "the council")
+
+
+def test_a_damaged_name_of_an_encoding_costs_nothing_else() -> None:
+    content = mail('Content-Type: text/plain; charset="win\0dows-1252"').replace(b"kiln was", b"caf\xe9 was")
+    (found,) = parse(content)
+    assert isinstance(found, Article)
+    assert found.body_text == "The café was opened."

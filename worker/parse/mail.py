@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from email.message import Message
 from email.policy import Compat32
+from typing import Any
 
 import msgspec
 
@@ -233,8 +234,8 @@ def _attached(part: Message, number: int, document: Document) -> Document | None
     kind = part.get_content_type()
     if not _ARTICLE_TYPES.match(kind):
         return None
-    payload = part.get_payload()
-    if kind == "message/rfc822" and isinstance(payload, list):
+    if kind == "message/rfc822" and part.is_multipart():
+        payload: Any = part.get_payload()
         content = b"".join(_flattened(inner) for inner in payload[:1] if isinstance(inner, Message))
     else:
         content = part_bytes(part)

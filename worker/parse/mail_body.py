@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from email.message import Message
+from typing import Any
 
 import msgspec
 
@@ -81,10 +82,12 @@ def sort_parts(message: Message) -> Parts:
         if not waiting:
             break
         part = waiting.pop()
-        kind, payload = part.get_content_type(), part.get_payload()
+        kind = part.get_content_type()
         if kind == "message/rfc822" and part is not message:
             parts.attached.append(part)
-        elif isinstance(payload, list):
+        elif part.is_multipart():
+            # Only now: what else stands there would be decoded, and a damaged name of its encoding raise.
+            payload: Any = part.get_payload()
             waiting.extend(inner for inner in reversed(payload) if isinstance(inner, Message))
         elif said(part.get_content_disposition) == "attachment" or said(part.get_filename):
             parts.attached.append(part)
