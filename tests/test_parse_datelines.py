@@ -62,6 +62,8 @@ def test_datelines_may_name_who_reports(line: str, dateline: str, provider: str,
         "The mayor told (AP) that it burns.",
         "Leeds - the town with the kiln - burns.",
         "AI - it burns.",
+        "AMP.- O.Próximo.- It burns.",
+        "MADRID, 5 ene. (Europa Press) -",
         "Burns. He said: it burns.",
     ],
 )
@@ -94,6 +96,8 @@ def test_an_agency_alone_in_brackets_is_named_and_stays() -> None:
         ("It burns.", None),
         ("The end is near", None),
         ("Ann Roe", None),
+        ("to mark", None),
+        ("kith and kin lost", None),
     ],
 )
 def test_end_marks_are_told_from_text(line: str, agency: str | None) -> None:

@@ -43,7 +43,7 @@ _IN_CAPITALS = frozenset(
 )
 _DASH = r"(?:--|[-–—])"
 _SEPARATOR = rf"(?P<separator>\s*[.:]?\s*{_DASH}|\s?[.:=_]|)"
-_REST = r"\s*(?P<rest>\S.*)"
+_REST = r"\s*(?P<rest>[^\s–—-].*)"
 # A place and a day, then the agency in brackets or between strokes.
 _BRACKETED = re.compile(rf"(?P<place>[^()\n]{{2,90}}?) ?\((?P<agency>[^()\n]{{2,40}})\){_SEPARATOR}{_REST}", re.DOTALL)
 _STROKES = re.compile(
@@ -64,6 +64,7 @@ _PLAIN = re.compile(
     rf"(?:,? (?P<agency>[^\W\d_][\w. -]{{1,30}}?))?\s*(?P<separator>{_DASH}| _)\s+(?P<rest>\S.*)",
     re.DOTALL,
 )
+_LOOSE_DASH = re.compile(r"\.-|-\s")
 _THEN_AGENCY = re.compile(rf"(?P<agency>[^\W\d_][\w -]{{1,30}}?)(?:\.|\s{_DASH})\s+(?P<rest>\S.*)", re.DOTALL)
 _JAPANESE = re.compile(
     r"【(?P<place>[^】=＝]{1,14}?)[=＝]?(?P<agency>共同|時事|AFP時事|ロイター)】(?P<rest>.+)", re.DOTALL
@@ -157,7 +158,7 @@ def _agency_first(head: str, paragraph: str) -> Dateline | None:
 
 def _plain(head: str, paragraph: str) -> Dateline | None:
     found = _PLAIN.match(head)
-    if found is None:
+    if found is None or _LOOSE_DASH.search(found["place"]):
         return None
     place, agency, rest = found["place"], found["agency"], paragraph[found.start("rest") :]
     printed = head[: found.start("separator")].rstrip()

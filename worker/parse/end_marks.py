@@ -11,7 +11,7 @@ from worker.clean.people import is_agency
 
 _LONGEST = 120
 _INITIALS = re.compile(
-    r"(?:\(?(?:Schluss|Ende|Fin|Fim|Fine)\)?\s)?(?:[a-z]{2,4}(?: [a-z]{2,4}){1,5}|"
+    r"(?:\(?(?:Schluss|Ende|Fin|Fim|Fine)\)?\s)?(?:(?=.*\b[b-df-hj-np-tv-xz]{2,3}\b)[a-z]{2,3}(?: [a-z]{2,3}){1,5}|"
     r"\(?[A-Za-z]{2,5}\\?\s?//?\s?[\w\\/ ]{0,12}\)?)"
 )
 _END = re.compile(
