@@ -15,7 +15,6 @@ from worker.dedupe.comparing import FEATURES, compare
 from worker.dedupe.corrected import says_corrected
 from worker.dedupe.furniture import Furniture
 from worker.dedupe.judgement import THRESHOLDS, Judgement, judge
-from worker.dedupe.model import LEVELS, forest, read_forest
 from worker.dedupe.sketch import Sketch, SketchInput, sketch_articles, unpack
 
 NOON = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -315,37 +314,6 @@ def test_features_do_not_depend_on_who_came_first(one: str, other: str) -> None:
     there, back = compare(rows[:1], rows[1:]), compare(rows[1:], rows[:1])
     if rows["gram_count"][0] != rows["gram_count"][1]:
         assert np.array_equal(there, back, equal_nan=True)
-
-
-@given(st.lists(st.floats(0, 1), min_size=len(FEATURES), max_size=len(FEATURES)), st.floats(0, 1))
-def test_more_missing_never_makes_a_copy_more_likely(row: list[float], more: float) -> None:
-    features = np.array([row, row])
-    for name in ("numbers_missing", "names_missing", "sequences_changed"):
-        features[1, FEATURES.index(name)] = max(features[0, FEATURES.index(name)], more)
-    lower, higher = forest(FEATURES).score(features)[::-1]
-    assert lower <= higher
-
-
-@pytest.mark.parametrize("unknown_is_yes", [0, 1])
-def test_an_unknown_feature_goes_the_way_that_was_learned(unknown_is_yes: int) -> None:
-    questions, trees = (1 << LEVELS) - 1, []
-    for answer in (1.0, 2.0):
-        # Asks for the second feature first, then nothing more.
-        asked, limits = [1] + [0] * (questions - 1), [0.5] + [1e9] * (questions - 1)
-        answers = [-answer] * (1 << LEVELS - 1) + [answer] * (1 << LEVELS - 1)
-        trees.append([*asked, *limits, unknown_is_yes, *[0] * (questions - 1), *answers])
-    read = read_forest({"features": ["a", "b"], "base": 0.5, "trees": trees}, ("a", "b"))
-    no, yes, unknown = read.score(np.array([[9.0, 0.5], [np.nan, 0.6], [9.0, np.nan]]))
-    assert (round(no, 4), round(yes, 4)) == (0.0759, 0.9707), "the logistic function of 0.5 - 3 and 0.5 + 3"
-    assert unknown == (yes if unknown_is_yes else no)
-
-
-def test_a_model_for_other_features_is_refused() -> None:
-    tree = [0.0] * (3 * ((1 << LEVELS) - 1) + (1 << LEVELS))
-    written = {"features": ["a"], "base": 0.0, "trees": [tree]}
-    assert read_forest(written, ("a",)).score(np.zeros((2, 1))).tolist() == [0.5, 0.5]
-    with pytest.raises(ValueError, match="fit_dedupe"):
-        read_forest(written, ("b",))
 
 
 @pytest.mark.parametrize("source", ["", "unknown", "ingest"])

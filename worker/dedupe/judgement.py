@@ -47,7 +47,7 @@ class Thresholds:
 
 
 THRESHOLDS = {
-    "strict": Thresholds(copy=0.87, revision=0.6),
+    "strict": Thresholds(copy=0.88, revision=0.6),
     "balanced": Thresholds(copy=0.62, revision=0.5),
     "loose": Thresholds(copy=0.5, revision=0.4),
 }
