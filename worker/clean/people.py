@@ -8,6 +8,7 @@ from itertools import islice
 
 import msgspec
 
+from worker.clean.byline_words import names_alone
 from worker.clean.text import clean_line
 from worker.model import Author
 
@@ -186,7 +187,10 @@ _FROM_PLACE = re.compile(r"(?<=\w)\s+(?:in|from|aus|à)\s+[^\W\d_a-z]\w.*$")
 _CALLED = re.compile(r"(?<=[가-힣])\s*(?:기자|특파원)$|(?<=[\u4e00-\u9fff]{2})記者$")
 _MARKED = re.compile(r"(?P<agency>[A-ZÅÄÖ]{2,5})[-/](?P<name>[^\W\d_]\w+ \w.*)")
 _BETWEEN_NAMES = re.compile(
-    r"\s*[;,&|/、，]\s*|\s+(?:and|und|et|y|og|och|en|ve|и|with)\s+|\s+e\s+(?=[A-ZÀ-Þ])",
+    r"\s*[;,&|/、，／]\s*|\s+(?:and|und|et|y|og|och|en|ve|и|та|și|και|و|with)\s+|\s+e\s+(?=[A-ZÀ-Þ])|"
+    # Words that are also initials, particles or parts of one name: only before a whole name.
+    r"(?-i:\s+(?:i|a|ja|és|si|dan)\s+(?=[^\W\d_a-zß-öø-ÿ]\w+ [^\W\d_a-zß-öø-ÿ]))|"
+    r"\s+(?:avec|mit|con|met|com|med)\s+(?=(?:l['’])?(?:afp|ap|reuters|dpa|efe|ansa|anp|lusa|ritzau|ntb|tt|apa|sda|epd)\b)",
     re.IGNORECASE,
 )
 _CONJUNCTION = re.compile(r"\s+\w+\s+|\s*&\s*")
@@ -221,6 +225,7 @@ _LETTERS = re.compile(
     r"(?:M\.?D|Ph\.?D|D\.?O|R\.?N|R\.?D|D\.?V\.?M|J\.?D|M\.?A|M\.?S|M\.?B\.?A|B\.?A|B\.?Sc|M\.?Sc|CPA|CFP|Esq|Jr|Sr|"
     r"FACLM|LCSW|MPH|RDN|LMFT|NP)\.?(?:\s+[A-Z]{2,6}\.?)*"
 )
+_DASH_ROLE = re.compile(r"(?P<name>\S+ \S.*?)\s+[-–—•·]\s+(?P<rest>.+)")
 _ROLE_OF = re.compile(r"\b(?:of|for|at)\s", re.IGNORECASE)
 """What a role is of, which a conjunction may go on with: `Head of Kilns and Glazes`."""
 _ADDRESS = re.compile(r"https?://\S+|[(<]?\b[^\s()<>@]+@[^\s()<>@]+\.[A-Za-z]{2,}\b[)>]?")
@@ -240,14 +245,14 @@ def parse_byline(text: str, role: str | None = None) -> Byline:
 
     `role` is given to each person.
     """
-    line = BYLINE_PREFIX.sub("", _ADDRESS.sub(" ", clean_line(text)).strip())
+    line = BYLINE_PREFIX.sub("", names_alone(_ADDRESS.sub(" ", clean_line(text)).strip()))
     people: dict[str, Author] = {}
     provider: str | None = None
     after_whole = in_role = False
     for part, before in _parts(line.replace("(", ",").replace(")", ",")):
-        apart = "," in before
+        apart = "," in before or before.strip() == "en"
         name = BYLINE_PREFIX.sub("", part.strip(" .:-–—|•·*\"'“”"))
-        name = _once(name)
+        name = _DASH_ROLE.sub(_role_cut, _once(name))
         if (marked := _MARKED.fullmatch(name)) and is_agency(marked["agency"]):
             name, provider = marked["name"], provider or marked["agency"]
         name = _without_place(_CALLED.sub("", name))
@@ -271,6 +276,11 @@ def _parts(line: str) -> Iterator[tuple[str, str]]:
         yield line[start : cut.start()], before
         start, before = cut.end(), cut.group()
     yield line[start:], before
+
+
+def _role_cut(found: re.Match[str]) -> str:
+    """`Ann Roe - Staff reporter` -> `Ann Roe`; two names stay as they are."""
+    return found["name"] if _NO_NAME_WORD.search(found["rest"]) or is_agency(found["rest"]) else found.group()
 
 
 def _once(name: str) -> str:

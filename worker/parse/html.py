@@ -22,6 +22,7 @@ from worker.parse import json_ld
 from worker.parse.draft import Draft
 from worker.parse.html_authors import set_authors
 from worker.parse.html_body import Body, find_body
+from worker.parse.html_dates import named_dates, shown_dates
 from worker.parse.html_headings import Heading, read_headings
 from worker.parse.html_media import set_media
 from worker.parse.html_metadata import Metadata, headline_of, read_metadata
@@ -153,7 +154,7 @@ def _set_meta_facts(draft: Draft, found: Metadata) -> None:
         found.first("og:description", "description", "twitter:description"),
         "meta",
     )
-    for value in (*found.all(*_PUBLISHED), *found.times[:1]):
+    for value in (*found.all(*_PUBLISHED), *named_dates(found.meta), *found.times[:1]):
         if draft.set_published(value, "meta"):
             break
     draft.set_updated(found.first(*_UPDATED), "meta")
@@ -185,7 +186,8 @@ def _set_visible_date(draft: Draft, tree: lxml.html.HtmlElement) -> None:
         warnings.simplefilter("ignore", UnknownTimezoneWarning)
         # The cheap search only: the extensive one takes any number that looks like a date.
         day = find_date(tree, extensive_search=False, original_date=True, url=draft.fields.get("url"))
-    if draft.set_published(day, "text"):
+    # htmldate knows the words of few languages.
+    if draft.set_published(day, "text") or any(draft.set_published_read(one, "text") for one in shown_dates(tree)):
         draft.warn("date_from_page_text")
 
 

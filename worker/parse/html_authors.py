@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import islice
 
 import lxml.html
@@ -16,9 +17,15 @@ from worker.parse.html_byline import EXPLICIT, Bylines, names_beside, without_si
 from worker.parse.html_byline_text import look_like_names
 from worker.parse.html_declared import declared_authors
 from worker.parse.html_metadata import Metadata, site_names
-from worker.parse.json_ld import names_of, types_of
+from worker.parse.json_ld import addresses_of, names_of, types_of
 
 _EDITOR = re.compile(r"editor ?[:：] ?(.+)", re.IGNORECASE)
+_AUTHOR_SLUG = re.compile(
+    r"/(?:authors?|aut(?:eur|or|ore)s?|autoren|profiles?|people|by|staff|journalists?|contributors?|writers?|reporters?)/"
+    r"(?:[^/?#]+/)?([a-z]+(?:-[a-z]+){1,3})(?:-\d+)?/?(?:\.html?)?$"
+)
+"""An author's page in an address: its last part spells the name."""
+_MOST_ADDRESSES = 10
 _OWNER_WORDS = 3
 _GUESSED_WORDS = 3
 """Most words with a capital in a name that is only guessed: longer ones have a role or a place in them."""
@@ -50,6 +57,8 @@ def set_authors(draft: Draft, tree: lxml.html.HtmlElement, found: Metadata) -> s
     _complete(draft, tree, sites)
     if "authors" not in draft.fields:
         any(draft.set_authors(without_sites(names, sites), "byline") for names in bylines.names())
+    if "authors" not in draft.fields:
+        any(draft.set_authors(without_sites(names, sites), "meta") for names in _behind_addresses(tree, found))
     if "authors" not in draft.fields and owners:
         draft.set_authors(owners[:1], "meta")
     if "authors" in draft.fields:
@@ -81,6 +90,18 @@ def _correct(draft: Draft, tree: lxml.html.HtmlElement, bylines: Bylines, sites:
     if shown:
         del draft.fields["authors"]
         draft.set_authors(shown, "byline")
+
+
+def _behind_addresses(tree: lxml.html.HtmlElement, found: Metadata) -> Iterator[list[str]]:
+    """Names that the addresses of authors' pages spell and the page shows, where only the addresses are declared."""
+    declared = [addresses_of(node.get("author")) for node in found.articles[:3]] + [found.all("article:author")]
+    body = tree.find("body")
+    for addresses in filter(None, declared):
+        slugs = [slug[1] for slug in map(_AUTHOR_SLUG.search, addresses[:_MOST_ADDRESSES]) if slug]
+        shown = " ".join(body.itertext()) if slugs and body is not None else ""
+        patterns = (r"\b" + r"[\s.-]+".join(map(re.escape, slug.split("-"))) + r"\b" for slug in slugs)
+        names = [place.group() for place in (re.search(one, shown, re.IGNORECASE) for one in patterns) if place]
+        yield [name for name in names if _could_be_name(name) and is_person_name(name)]
 
 
 def _shows_any(tree: lxml.html.HtmlElement, names: list[str]) -> bool:

@@ -20,10 +20,14 @@ from worker.parse.html_byline_text import DATE, LABEL, LONGEST, lines_of, organi
 _FEWEST_LETTERS = 3
 _AUTHOR_WORD = re.compile(
     r"(?:^|[\W_])(?:authors?|authored|bylines?|autore?n?|auteurs?|autoren|writers?|p-author|vcard|yazar|penulis|"
-    r"skribent|forfatter)(?:$|[\W_\d])",
+    r"skribent|forfatter|journalists?|reporters?|redactor(?:es)?|redakteure?|firmas?|kirjoittaja|szerzo|correspondents?)"
+    r"(?:$|[\W_\d])",
     re.IGNORECASE,
 )
-_AUTHOR_HINT = re.compile(r"[Aa]ut|[Bb]y-?[Ll]ine|[Ww]riter|vcard|AUT|yazar|penulis|skribent|forfatter")
+_AUTHOR_HINT = re.compile(
+    r"[Aa]ut|[Bb]y-?[Ll]ine|[Ww]riter|vcard|AUT|yazar|penulis|skribent|forfatter|[Jj]ournalist|"
+    r"[Rr]eporter|[Rr]eda[ck]t|[Ff]irma|kirjoittaja|szerzo|orrespondent"
+)
 """A quick look at what the next pattern can match, for the many elements that name no author."""
 _OUTLET_CUT = re.compile(r"\s+[-–—|/]\s+")
 _DIGIT = re.compile(r"\d")
@@ -49,8 +53,9 @@ _AUTHOR_PAGE = re.compile(
     re.IGNORECASE,
 )
 _SAYS_BY = re.compile(
-    r"[\s|·•–-]*+(?:(?:(?:(?:article )?written|reported|posted|published|story|words|text|interview)\s+)?by|"
-    r"(?:verfasst|geschrieben|erstellt|"
+    r"[\s|·•–-]*+(?:(?:(?:(?:article )?written|reported|posted|published|submitted|created|story|"
+    r"words|text|interview)\s+)?by|"
+    r"(?:verfasst|geschrieben|erstellt|eingereicht|gespeichert|"
     r"veröffentlicht|text|ein (?:gast)?(?:artikel|beitrag|bericht|kommentar))?\s*von|(?:écrit |publié )?par|"
     r"(?:escrito |publicado )?por|(?:scritto )?da|di|a cura di|door|av|af|oleh|autor(?:in|en|innen)?|author|"
     r"contributors?(?=\s*[:：])|redaktion(?=\s*[:：])|penulis|投稿者|(?:责任编辑|责编|编辑|记者|作者|撰文)(?=\s*[:：]))"
@@ -154,7 +159,7 @@ def names_beside(tree: lxml.html.HtmlElement, names: Iterable[str]) -> list[str]
     """All names marked as authors at places like those of these, where the first marked place names one of them."""
     known = set(names)
     for path in _MARKUP:
-        elements = [element for element in tree.xpath(path)[:_MOST_ELEMENTS] if not _is_elsewhere(element)]
+        elements = [element for element in tree.xpath(path)[:_MOST_ELEMENTS] if not is_elsewhere(element)]
         alike = [element for element in elements if _are_alike(elements[0], element)]
         found = list(dict.fromkeys(name for element in alike for name in _names_of(element, strict=True)))
         if known < set(found):
@@ -212,7 +217,7 @@ def _names_with_date(element: lxml.html.HtmlElement, text: str) -> list[str]:
         text = clean_line(lines_of(around))
     found = _DATED.match(text)
     names = people_in(found["name"] or found["after"], strict=True) if found else []
-    return names if names and not _is_elsewhere(element) else []
+    return names if names and not is_elsewhere(element) else []
 
 
 def _leads_to_name(link: lxml.html.HtmlElement) -> bool:
@@ -231,7 +236,7 @@ def _plain(text: str) -> str:
 def _names_in(elements: Elements, *, strict: bool) -> list[str]:
     """Names in the first element that holds any, and in its like siblings. `strict`: each must look like a name."""
     for index, element in enumerate(elements[:_MOST_ELEMENTS]):
-        if _is_elsewhere(element):
+        if is_elsewhere(element):
             continue
         names = _names_of(element, strict=strict)
         if names:
@@ -254,7 +259,7 @@ def _before_organisation(elements: Elements, sites: tuple[str, ...]) -> Elements
 
 def _organisation_of(element: lxml.html.HtmlElement, sites: tuple[str, ...]) -> str | None:
     """The organisation that an element names as author; None where it names a person, or is another text's."""
-    if _is_elsewhere(element) or without_sites(_names_of(element, strict=True), sites):
+    if is_elsewhere(element) or without_sites(_names_of(element, strict=True), sites):
         return None
     return organisation_in(element.get("content") or lines_of(element), sites)
 
@@ -294,7 +299,7 @@ def _is_other_role(link: lxml.html.HtmlElement) -> bool:
     return bool(_OTHER_ROLE.search(text or ""))
 
 
-def _is_elsewhere(element: lxml.html.HtmlElement) -> bool:
+def is_elsewhere(element: lxml.html.HtmlElement) -> bool:
     """Whether the element stands in comments, teasers or other texts' places; what holds the article says nothing."""
     for around in islice(_upwards(element), _NEAR):
         if around.tag in _OTHER_PLACES or _OTHER_TEXTS.search(f"{around.get('class', '')} {around.get('id', '')}"):

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import lxml.html
 from lxml import etree
 
+from worker.clean.byline_words import names_alone
 from worker.clean.people import BYLINE_PREFIX, is_agency, parse_byline
 from worker.clean.text import clean_line
 
@@ -156,7 +157,7 @@ def _unlabelled(line: str) -> str:
 
 
 def _names_in_line(line: str) -> list[str]:
-    line = _IN_BRACKETS.sub("", _unlabelled(line))
+    line = names_alone(_IN_BRACKETS.sub("", _unlabelled(line)))
     kept = _TAIL.sub("", line)
     if not 2 <= len(kept) <= LONGEST or (" " not in kept and _NO_DATE_AFTER.match(line, len(kept))):
         return []

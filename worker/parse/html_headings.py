@@ -28,6 +28,8 @@ _CRUMBS = range(2, 8)
 """Links that such a list may have before the heading."""
 _PATH_CHARACTERS = 500
 _HOME = re.compile(r"(?:https?://[^/?#]+)?/|https?://[^/?#]+")
+_ANCHOR = re.compile(r"\s*[#¶§🔗]+$")
+"""The sign of a link to the heading itself."""
 _HEADINGS = ("h1", "h2", "h3", "h4")
 _MOST_HEADINGS = 60
 _LONGEST = 400
@@ -57,7 +59,7 @@ def read_headings(tree: lxml.html.HtmlElement) -> list[Heading]:
     """A page's headings h1 to h4 in document order (at most 60)."""
     found = []
     for element in tree.iter(*_HEADINGS):
-        whole = clean_line(element_text(element))
+        whole = _ANCHOR.sub("", clean_line(element_text(element)))
         text = _without_kicker_element(element, whole)
         if 2 <= len(text) <= _LONGEST:
             found.append(_read(element, text, whole))

@@ -16,11 +16,14 @@ from worker.clean.text import clean_line
 from worker.parse.html_headings import Heading, words_of
 
 _SEPARATOR = re.compile(
-    r"\s+(?:[|\-–—·•»«›:/~]|::|--|<|>|\|\|)\s+|\s*[|｜»]\s*|(?<=\w)_(?=[^\W_]+$)|(?<=[\u3040-\u9fff！？])[-_](?=[\u3040-\u9fff]{2,8}$)"
+    r"\s+(?:[|\-–—·•»«›:/~❘ǀ▷⋆★*]|::|--|<|>|\|\|)\s+|\s*[|｜»│┃]\s*|(?<=[\u3040-\u9fff])--(?=[\u3040-\u9fff]+$)|"
+    r"(?<=\w)_(?=[^\W_]+$)|(?<=[\u3040-\u9fff！？])[-_](?=[\u3040-\u9fff]{2,8}$)"
 )
 _DANGLING = re.compile(r"(?:\s+[|\-–—·•»:]+)+\s*$|^[|\-–—·•«»:]+\s+")
 """A separator whose other side is empty, as where a template had nothing to fill in."""
 _COLON = re.compile(r"\s*[:：]\s*(?P<site>[^:：]+)$")
+_NAME_AFTER = re.compile(r"(?:\s*[(\[]|,\s+)(?P<site>[^,()\[\]]{3,40})[)\]]?$")
+_BAR = re.compile(r"\s+[|｜│┃❘]\s+")
 _SHORT = 12
 """Letters up to which a text is too short to be told apart from a section's or a site's name."""
 _FEW = 3
@@ -95,6 +98,7 @@ def _shown(heading: Heading, references: list[str], sites: list[str]) -> tuple[s
     if _key(heading.text) not in said:
         runs = (heading.parts[:end] for end in range(len(heading.parts) - 1, 0, -1))
         heads = [" ".join(run) for run in runs]
+        heads += [" ".join(heading.parts[start:]) for start in range(1, len(heading.parts))]
         heads += [heading.text[: cut.start()] for cut in _SEPARATOR.finditer(heading.text)]
         for head in heads:
             if len(_key(head)) > _SHORT and _key(head) in said:
@@ -135,6 +139,7 @@ def strip_site(text: str, sites: Iterable[str], headings: Iterable[Heading] = ()
     colon = _COLON.search(text)
     if colon is not None and _is_site(colon["site"], sites):
         text = text[: colon.start()].rstrip(" :")
+    text = _without_name_beside(text, sites)
     separators = list(_SEPARATOR.finditer(text))
     if not separators:
         return text
@@ -147,9 +152,26 @@ def strip_site(text: str, sites: Iterable[str], headings: Iterable[Heading] = ()
     named = strip_name(text, sites)
     if named != text:
         return named
+    if _is_path_after(text):
+        return text[: separators[0].start()]
     head, tail, cut = parts[-1]
-    bar = "|" in cut.group() or "｜" in cut.group() or cut.group() == "-"
+    bar = "|" in cut.group() or "｜" in cut.group() or cut.group() in ("-", "--")
     return head if bar and len(tail) < len(head) else text
+
+
+def _without_name_beside(text: str, sites: list[str]) -> str:
+    """A title without the site's name in brackets or after a comma at its end."""
+    found = _NAME_AFTER.search(text)
+    if found is None or _key(found["site"]) not in set(map(_key, sites)):
+        return text
+    rest = text[: found.start()]
+    return rest if len(words_of(rest)) >= _FEW else text
+
+
+def _is_path_after(text: str) -> bool:
+    """Whether bars part a long text from two or more short ones: `Headline | News | Site`."""
+    first, *rest = (words_of(part) for part in _BAR.split(text))
+    return len(rest) > 1 and len(first) > _FEW and all(0 < len(part) <= _FEW for part in rest)
 
 
 def strip_name(text: str, sites: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ import msgspec
 from worker.clean.html import html_to_text
 from worker.clean.text import clean_line
 from worker.clean.urls import absolute_url
+from worker.parse.html_dates import marked_dates
 from worker.parse.html_headings import Heading
 from worker.parse.html_headline import Said, choose_headline
 from worker.parse.json_ld import find_articles, load_json_ld, names_of, plain
@@ -55,7 +56,7 @@ def read_metadata(tree: lxml.html.HtmlElement) -> Metadata:
         ),
         language=_first(tree, "/html/@lang | /html/@xml:lang"),
         base=_first(tree, "//base/@href"),
-        times=tuple(map(str, tree.xpath("//time[@datetime]/@datetime")[:10])),
+        times=tuple(marked_dates(tree)),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from worker.clean.html import html_to_text, looks_like_markup
-from worker.clean.people import is_agency
+from worker.clean.people import is_agency, is_person_name
 from worker.model import Media
 from worker.parse.draft import Draft
 
@@ -54,6 +54,9 @@ _REPEATED = 80
 _ELEMENT = re.compile(r"</?[a-zA-Z][^<>]*>|<!--")
 _INITIALS = re.compile(r"\s*\(\w{2,5}\.?\)\s*$")
 """Initials after an author's name, as German-language papers print them."""
+
+_FAMILY_FIRST = re.compile(r"([^\W\d_][\w'’-]+), ([^\W\d_][\w'’-]+)")
+_MOST_PEOPLE = 20
 
 _SUFFIX = re.compile(r"\s+[|\u2013\u2014\u00b7:-]\s+([^|]{2,60})$")
 _PATH = re.compile(r"https?://[^/?#]*/([^?#]*)")
@@ -154,7 +157,7 @@ def read_facts(node: dict[str, Any], draft: Draft, origin: str = "json-ld") -> N
     draft.set_text("subheadline", plain(node.get("alternativeHeadline")), origin)
     draft.set_text("abstract", plain(node.get("description")), origin)
     draft.set_authors(_people(node.get("author")) or _people(node.get("creator")), origin)
-    draft.set_published(_text(node.get("datePublished")) or _text(node.get("dateCreated")), origin)
+    any(draft.set_published(_text(node.get(name)), origin) for name in ("datePublished", "dateCreated"))
     draft.set_updated(_text(node.get("dateModified")), origin)
     draft.set_text("source_name", next(iter(outlets), None), origin)
     draft.set_terms("sections", _terms(node.get("articleSection")), origin)
@@ -225,13 +228,13 @@ def _once(text: str) -> str:
 def names_of(value: Any) -> list[str]:
     """Names of people or organisations in any of the forms publishers write."""
     if isinstance(value, str):
-        return [] if value.startswith(("http://", "https://")) else [value]
+        return [] if value.startswith(("http://", "https://")) else [unescape(value)]
     if isinstance(value, list):
         return [name for item in value[:50] for name in names_of(item)]
     if isinstance(value, dict):
         parts = [value.get(key) for key in ("givenName", "additionalName", "familyName")]
         whole = " ".join(part for part in parts if isinstance(part, str) and part)
-        return names_of(value.get("name") or value.get("@value") or whole or None)
+        return names_of(value.get("name") or value.get("@value") or value.get("@list") or whole or None)
     return []
 
 
@@ -239,7 +242,22 @@ def _people(value: Any) -> list[str]:
     """Names of authors; an organisation counts only where it is an agency, which becomes the provider."""
     items = value if isinstance(value, list) else [value]
     kept = [item for item in items if not isinstance(item, dict) or not _is_organisation(item)]
-    return [_INITIALS.sub("", name) for item in kept for name in names_of(item)]
+    return [_INITIALS.sub("", _family_last(name, item)) for item in kept for name in names_of(item)]
+
+
+def _family_last(name: str, item: Any) -> str:
+    """`Roe, Ann` of one person -> `Ann Roe`; a role or an agency after the comma stays."""
+    found = _FAMILY_FIRST.fullmatch(name) if isinstance(item, dict) and "Person" in types_of(item) else None
+    return f"{found[2]} {found[1]}" if found and not is_agency(found[2]) and is_person_name(found[2]) else name
+
+
+def addresses_of(value: Any) -> list[str]:
+    """Addresses that stand for people without a name: texts that are addresses, `url` and `@id` of nameless nodes."""
+    items = value[:_MOST_PEOPLE] if isinstance(value, list) else [value]
+    nodes = (
+        item.get("url") or item.get("@id") or item.get("name") if isinstance(item, dict) else item for item in items
+    )
+    return [node for node in nodes if isinstance(node, str) and node.startswith(("http://", "https://"))]
 
 
 def _is_organisation(node: dict[str, Any]) -> bool:

@@ -1,0 +1,130 @@
+"""When a page was published, where the usual meta elements do not say: other meta names, microdata, times, lines.
+
+What stands beside other texts (teasers, comments, side bars) is their date and says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+import lxml.html
+import msgspec
+
+from worker.clean.dates import WITHOUT_ZONE, Dated, read_date
+from worker.clean.text import clean_line
+from worker.parse.html_byline import is_elsewhere
+
+_PUBLISHED_NAME = re.compile(
+    r"(?:^|[.:_-])(?:(?:first|original|article|content|og|news|page|post|story)?[._:-]?"
+    r"(?:publi(?:shed|cation|sh|c)|pub|release|issue[d]?|created?)[._:-]?(?:date[._-]?time|date|time|at|on)?|"
+    r"date[._:-]?(?:publi(?:shed|cation)|issued|created)|dcterms[._:]date|ptime)$"
+)
+"""Names of meta elements for the day of publication, as site software varies them; in small letters."""
+_OTHER_NAME = re.compile(r"modif|updat|expir|revis|ublisher|video|image|copyright|site|start|end")
+_CHANGED = re.compile(r"updat|modif|edited|aktualis|actualiz|maj\b|mis-?a-?jour|changed", re.IGNORECASE)
+_DATE_CLASS = re.compile(
+    r"(?:^|[\W_])(?:date(?:time|line|stamp)?|time(?:stamp)?|pub(?:lish(?:ed)?|date)?|published[_-]?(?:on|at|date)?|posted"
+    r"(?:-?on)?|fecha|datum|data|tarih|tanggal|datetime|news_?date|meta|byline|createdate|dato|kuupaev|paivays)"
+    r"(?:$|[\W_])",
+    re.IGNORECASE,
+)
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_MOMENTS = ("data-timestamp", "data-epoch", "data-time", "data-datetime", "data-date", "data-published", "data-utc")
+_MOMENT = re.compile(r"1\d{9}|1\d{12}|\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}.*")
+_OTHER_PLACES = frozenset(["aside", "nav", "footer"])
+_OTHER_TEXTS = re.compile(
+    r"comment|related|recommend|teaser|more-?from|most-?read|trending|popular|latest", re.IGNORECASE
+)
+_NEAR = 5
+"""Ancestors of an element that are looked at."""
+_TAGS = ("h1", "time", "span", "div", "p", "li", "em", "small", "b", "strong", "dd", "td", "a", "i", "font", "section")
+_MOST_ELEMENTS = 12
+_MOST_TIMES = 40
+_LONGEST = 90
+"""Characters of a line that shows a date, with the words around it."""
+_CUT = re.compile(
+    r"\s*[|·•▪–—]\s*|\s(?:updated?|last|aktualisiert|actualizado|mis à jour|modifi\w+|aggiornato|zuletzt|by|von)\b",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"(?:19|20|25)\d\d|[٠-٩۰-۹०-९๐-๙]{4}")
+
+
+def named_dates(meta: dict[str, list[str]]) -> list[str]:
+    """Values of meta elements (lower-case names) that call themselves the date of publication in other ways.
+
+    The earliest day first, for later ones are of new versions; of one day the most precise first.
+    """
+    names = [name for name in meta if _PUBLISHED_NAME.search(name) and not _OTHER_NAME.search(name)]
+    dated = [(value, read_date(value)) for name in names[:_MOST_ELEMENTS] for value in meta[name][:1]]
+    known = [(one.at.date(), one.precision == "day", value) for value, one in dated if one.at is not None]
+    return [value for _, _, value in sorted(known)]
+
+
+def marked_dates(tree: lxml.html.HtmlElement) -> list[str]:
+    """What microdata and time elements give, the surest first: publication before any, the article's before others'."""
+    ranked: list[tuple[int, str]] = []
+    for element in tree.xpath("//*[@itemprop='datePublished'][not(self::meta)] | //time[@datetime]")[:_MOST_TIMES]:
+        value = element.get("datetime") or element.get("content")
+        if value:
+            ranked.append((_rank(element), str(value)))
+    return [value for _, value in sorted(ranked, key=lambda one: one[0])]
+
+
+def _rank(element: lxml.html.HtmlElement) -> int:
+    if element.get("itemprop") == "datePublished":
+        return 0
+    if any(around.tag in _OTHER_PLACES or _OTHER_TEXTS.search(around.get("class", "")) for around in _near(element)):
+        return 3
+    marks = f"{element.get('class', '')} {element.get('itemprop', '')} {element.get('id', '')}"
+    return 2 if _CHANGED.search(marks) and "publish" not in marks else 1
+
+
+def _near(element: lxml.html.HtmlElement) -> Iterator[lxml.html.HtmlElement]:
+    return islice(element.iterancestors(), _NEAR)
+
+
+def shown_dates(tree: lxml.html.HtmlElement) -> Iterator[Dated]:
+    """Dates of elements that are marked as dates below the headline: moments in attributes, then lines of text.
+
+    A time of day that names no zone is left out: only the day is sure.
+    """
+    places = list(islice(_places(tree), _MOST_ELEMENTS))
+    for element in places:
+        for name in _MOMENTS:
+            if _MOMENT.fullmatch(element.get(name) or ""):
+                yield read_date(element.get(name))
+    for element in places:
+        text = clean_line(element.text_content()[: 4 * _LONGEST])
+        if text and (dated := _of_line(text)).at is not None:
+            yield dated
+
+
+def _places(tree: lxml.html.HtmlElement) -> Iterator[lxml.html.HtmlElement]:
+    below = next(tree.iter("h1"), None) is None
+    for element in tree.iter(*_TAGS):
+        if element.tag == "h1":
+            below = True
+            continue
+        marks = _CAMEL.sub("-", f"{element.get('class') or ''} {element.get('id') or ''}")
+        if not below or _CHANGED.search(marks) or not (element.tag == "time" or _DATE_CLASS.search(marks)):
+            continue
+        if not is_elsewhere(element):
+            yield element
+
+
+def _of_line(text: str) -> Dated:
+    """A line -> the date it shows; no date where it is long, names no year or cannot be read."""
+    for part in (text, *_CUT.split(text)[:4]):
+        if len(part) <= _LONGEST and _YEAR.search(part):
+            dated = read_date(part)
+            if dated.at is not None:
+                return _sure(dated)
+    return Dated(None)
+
+
+def _sure(dated: Dated) -> Dated:
+    if dated.at is None or WITHOUT_ZONE not in dated.warnings:
+        return dated
+    return msgspec.structs.replace(dated, at=dated.at.replace(hour=0, minute=0, second=0), precision="day", warnings=())
