@@ -59,6 +59,10 @@ def test_the_articles_own_time_comes_before_others(others: str) -> None:
         ('<aside><p class="date">3 May 2025</p></aside>', None),
         ('<p class="updated-date">3 May 2025</p>', None),
         ("<p>On 3 May 2025 the kiln was lit.</p>", None),
+        ('<p class="date">4. 2. 2025.</p>', "2025-02-04T00:00:00+00:00"),
+        ('<p class="date">2025年5月3日 読了 3 分</p><p class="date">3 May 2024</p>', "2025-05-03T00:00:00+00:00"),
+        ("<p>December 16, 2024, 4:19 PM</p>", "2024-12-16T00:00:00+00:00"),
+        ('<p class="meta">Updated: May 4, 2025</p>', "2025-05-04T00:00:00+00:00"),
     ],
 )
 def test_a_line_marked_as_a_date_shows_it_in_any_language(markup: str, expected: str | None) -> None:

@@ -71,7 +71,7 @@ def in_english(text: str) -> str:
         if found and month:
             return _written(found[order[0]], month, found[order[2]], found[4])
     numeric = _NUMERIC.fullmatch(text)
-    return _with_time(numeric[1], numeric[2]) if numeric else text
+    return _with_time(re.sub(r"\.\s", ".", numeric[1]), numeric[2].lstrip(".")) if numeric else text
 
 
 def _written(day: str, month: int, year: str, rest: str) -> str:

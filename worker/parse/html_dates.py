@@ -48,6 +48,19 @@ _CUT = re.compile(
     r"\s*[|·•▪–—]\s*|\s(?:updated?|last|aktualisiert|actualizado|mis à jour|modifi\w+|aggiornato|zuletzt|by|von)\b",
     re.IGNORECASE,
 )
+_CHANGED_FIRST = re.compile(
+    r"\W*(?:last |zuletzt )?(?:updat|modif|edited|aktualis|actualiz|mis à jour|aggiorn)", re.IGNORECASE
+)
+_EAST_ASIAN = re.compile(r"\d{4}\s?[年년]\s?\d{1,2}\s?[月월]\s?\d{1,2}\s?[日일]")
+_ALONE = re.compile(
+    r"(?:(?:published|posted|veröffentlicht|publié|publicado|pubblicato)(?: on| am| le| el| il)?:? )?"
+    r"(?:[^\W\d]{2,12}\.?,? )?(?:\d{1,2}(?:\.|st|nd|rd|th|º)? (?:de )?[^\W\d]{3,12}\.?,? (?:de )?(?:19|20)\d\d|"
+    r"[^\W\d]{3,12}\.? \d{1,2}(?:st|nd|rd|th)?, (?:19|20)\d\d|\d{1,2}\.\d{1,2}\.(?:19|20)\d\d|"
+    r"(?:19|20)\d\d[.-]\d{2}[.-]\d{2}|(?:19|20)\d\d[年년] ?\d{1,2}[月월] ?\d{1,2}[日일])"
+    r"(?:[,.]?(?: at| um| à| \||,)? ?\d{1,2}[:.h]\d{2}(?: ?[ap]\.?m\.?| Uhr)?)?",
+    re.IGNORECASE,
+)
+_LONGEST_ALONE, _MOST_LINES = 50, 30
 _YEAR = re.compile(r"(?:19|20|25)\d\d|[٠-٩۰-۹०-९๐-๙]{4}")
 
 
@@ -95,10 +108,28 @@ def shown_dates(tree: lxml.html.HtmlElement) -> Iterator[Dated]:
         for name in _MOMENTS:
             if _MOMENT.fullmatch(element.get(name) or ""):
                 yield read_date(element.get(name))
-    for element in places:
-        text = clean_line(element.text_content()[: 4 * _LONGEST])
-        if text and (dated := _of_line(text)).at is not None:
-            yield dated
+    lines = [clean_line(element.text_content()[: 4 * _LONGEST]) for element in places]
+    dated = [text for text in lines if len(text) <= _LONGEST and _YEAR.search(text)]
+    # Where the first cannot be read, the next are other texts' dates.
+    first = next((text for text in dated if not _CHANGED_FIRST.match(text)), None)
+    yield from ([_of_line(first)] if first else _lone_dates(tree))
+    # A page that shows only when it was changed was not published later.
+    yield from map(_of_line, dated[:1])
+
+
+def _lone_dates(tree: lxml.html.HtmlElement) -> Iterator[Dated]:
+    """The first of the lines right below the headline that is nothing but a date."""
+    heading = next(tree.iter("h1"), None)
+    following = () if heading is None else islice(heading.xpath("following::*[normalize-space(text())]"), _MOST_LINES)
+    for element in following:
+        text = clean_line(element.text or "")
+        if _CHANGED.search(element.get("class") or ""):
+            continue
+        if len(text) <= _LONGEST_ALONE and _ALONE.fullmatch(text) and not is_elsewhere(element):
+            dated = _of_line(text)
+            if dated.at is not None:
+                yield dated
+                return
 
 
 def _places(tree: lxml.html.HtmlElement) -> Iterator[lxml.html.HtmlElement]:
@@ -116,7 +147,7 @@ def _places(tree: lxml.html.HtmlElement) -> Iterator[lxml.html.HtmlElement]:
 
 def _of_line(text: str) -> Dated:
     """A line -> the date it shows; no date where it is long, names no year or cannot be read."""
-    for part in (text, *_CUT.split(text)[:4]):
+    for part in (text, *_EAST_ASIAN.findall(text)[:1], *_CUT.split(text)[:4]):
         if len(part) <= _LONGEST and _YEAR.search(part):
             dated = read_date(part)
             if dated.at is not None:
