@@ -103,6 +103,27 @@ def test_other_extractors_are_asked_only_in_doubt() -> None:
     assert body.text.count("\n\n") > 5990
 
 
+class Given(Asked):
+    """Opinions with trafilatura's text given, and a fast extractor that found nothing."""
+
+    def __init__(self, markup: str, full: str) -> None:
+        super().__init__(markup)
+        self.fast = ""
+        self.full = full
+
+
+def test_all_are_heard_where_trafilatura_leaves_out_a_line() -> None:
+    markup = f"<html><body><div>{''.join(f'<p>{text}</p>' for text in PARAGRAPHS[:6])}</div></body></html>"
+    text = "\n\n".join(PARAGRAPHS[:6])
+    alike, shorter = Given(markup, text.rsplit(" ", 2)[0]), Given(markup, text.rsplit(" ", 10)[0])
+    for said in (alike, shorter):
+        body = choose_body(read_blocks(lxml.html.document_fromstring(markup)), "Kiln", said, FITTED)
+        assert body is not None
+        assert body.text == text
+    assert "precise" not in alike.names()
+    assert "precise" in shorter.names()
+
+
 def test_a_run_of_paragraphs_comes_once_however_often_the_page_holds_it() -> None:
     article = PAGE[PAGE.index("<article") : PAGE.index("</article>")].partition("</h1>")[2]
     twice = PAGE.replace("</article>", f"</article><article class='article'><h1>For phones</h1>{article}</article>")
