@@ -41,8 +41,8 @@ _ASCII = re.compile("[\x00-\x7f]")
 _NOISE = 0.02
 """Share of undecodable bytes up to which they are damage rather than another encoding."""
 
-_ONE_OF = 50
-"""Of so many bytes at least one is zero: a space, a digit or a full stop."""
+ZERO_BYTE_IN = 50
+"""Of so many bytes of UTF-16 at least one is zero: that of a space, a digit or a full stop."""
 
 _CLEARLY_DAMAGED = 3
 """Places that look wrong from which a declaration is doubted; one or two happen in sound text."""
@@ -148,7 +148,7 @@ def _one_sided(content: bytes, declared: str | None) -> str | None:
     even, odd = content[::2].count(0), content[1::2].count(0)
     said = resolve_encoding(declared) if declared else None
     found = "utf-16-le" if odd > even else "utf-16-be"
-    if said != found and (min(even, odd) or max(even, odd) * _ONE_OF < len(content)):
+    if said != found and (min(even, odd) or max(even, odd) * ZERO_BYTE_IN < len(content)):
         return None
     text = _strict(content[: len(content) // 2 * 2], found)
     sound = text is not None and sum(sign.isprintable() or sign.isspace() for sign in text) >= len(text) * 0.98

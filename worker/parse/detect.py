@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 
+from worker.clean.encoding import ZERO_BYTE_IN
 from worker.errors import Rejected
 from worker.model import Document
 from worker.parse.field_map import USUAL_NAMES
@@ -365,7 +366,7 @@ def _looks_wide(sample: bytes) -> bool:
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     most = len(sample) * 0.35
     # Other alphabets than ASCII's leave zero bytes for spaces only, but those on one side (encoding.py looks closer).
-    return max(even, odd) >= most or (not min(even, odd) and max(even, odd) * 50 >= len(sample))
+    return max(even, odd) >= most or (not min(even, odd) and max(even, odd) * ZERO_BYTE_IN >= len(sample))
 
 
 def document_name(document: Document) -> str | None:

@@ -148,15 +148,21 @@ def _json_ld_link(found: Metadata) -> str | None:
     return next(filter(None, map(json_ld.link_of, found.articles)), None)
 
 
+def _published_by(found: Metadata) -> Iterator[str]:
+    """What meta and time elements say of publication, the surest first; read only as far as it is asked for."""
+    yield from found.all(*_PUBLISHED)
+    yield from named_dates(found.meta)
+    yield from found.times[:1]
+
+
 def _set_meta_facts(draft: Draft, found: Metadata) -> None:
     draft.set_text(
         "abstract",
         found.first("og:description", "description", "twitter:description"),
         "meta",
     )
-    for value in (*found.all(*_PUBLISHED), *named_dates(found.meta), *found.times[:1]):
-        if draft.set_published(value, "meta"):
-            break
+    if "published_at" not in draft.fields:
+        any(draft.set_published(value, "meta") for value in _published_by(found))
     draft.set_updated(found.first(*_UPDATED), "meta")
     draft.set_text("source_name", found.first("og:site_name"), "og")
     draft.set_terms("sections", found.all("article:section"), "meta")

@@ -40,7 +40,7 @@ def read_news_item(item: Element, draft: Draft, member: Member) -> Article:
         raise facts.refuse_media(kind)
     draft.set_text("guid", attribute(item, "guid"), _ORIGIN)
     _set_item_meta(item_meta, draft)
-    _set_content_meta(content_meta, item_meta, draft)
+    _set_content_meta(content_meta, draft)
     _set_rights(item, draft)
     _set_language(item, content_meta, draft)
     inner = content if content is not None and name_of(content) == "nitf" else descendant(content, "nitf")
@@ -103,7 +103,7 @@ def _set_corrections(meta: Element | None, draft: Draft) -> None:
             draft.add_correction(text_of(note), _ORIGIN)
 
 
-def _set_content_meta(meta: Element | None, item_meta: Element | None, draft: Draft) -> None:
+def _set_content_meta(meta: Element | None, draft: Draft) -> None:
     language = attribute(child(meta, "language"), "tag") or language_of(meta) or ""
     _set_headlines(children(meta, "headline"), language, draft)
     for line in children(meta, "by"):
@@ -129,7 +129,6 @@ def _set_content_meta(meta: Element | None, item_meta: Element | None, draft: Dr
         [name for name, kind in named if "person" in kind or (" " in name and "org" not in kind)], _ORIGIN
     )
     draft.set_published(text_at(meta, "contentCreated"), _ORIGIN)
-    del item_meta
 
 
 def _set_headlines(lines: list[Element], language: str, draft: Draft) -> None:
