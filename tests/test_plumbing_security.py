@@ -265,7 +265,7 @@ def test_planted_secrets_turn_up_nowhere(tmp_path: Path) -> None:
         done = wrong.run(*words, code=1)
         outputs.append(done.stdout + done.stderr)
     with desk.running("run"):
-        wait_until(lambda: desk.json("sources", "list", code=None)["problem"], "the feed's failure")
+        wait_until(lambda: desk.json("sources", "list", code=None)["state"] == "failing", "the feed's failure")
     outputs += [path.read_bytes() for path in (tmp_path / "run.log", *(desk.data / "logs").glob("*.log"))]
     outputs.append(json.dumps(desk.lines("sources", "list")).encode())
     assert len(outputs) > 8

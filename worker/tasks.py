@@ -37,7 +37,7 @@ from worker.limits import limit_memory
 from worker.logs import configure_logging
 from worker.model import LANES, Lane
 from worker.operate.dead import bury_message
-from worker.state.process import be_killed_with_parent, stop_seconds
+from worker.state.process import be_killed_in, kill_forks_with_us, stop_seconds
 from worker.state.pulses import EVERY_SECONDS, Pulses
 
 CONTROL = "control"
@@ -163,8 +163,9 @@ def desk() -> Desk:
 
 
 @celeryd_after_setup.connect
-def _load_before_forking(instance: Any, **_: object) -> None:
+def _prepare_forking(instance: Any, **_: object) -> None:
     """Read the model of languages once: each process of the pool would take half a second for its own."""
+    kill_forks_with_us()
     if queue_name("parse", "news") in instance.app.amqp.queues.consume_from:
         identify("Words of some language.")
 
@@ -172,19 +173,18 @@ def _load_before_forking(instance: Any, **_: object) -> None:
 @worker_process_init.connect
 def _prepare_pool_process(**_: object) -> None:
     desk.cache_clear()
-    be_killed_with_parent()
     limit_memory(settings.limits.parse_memory_bytes)
 
 
 @worker_shutting_down.connect
 def _stop_in_time(**_: object) -> None:
     """Told to stop: pulls end with the batch in hand; what takes too long is handed back, then killed."""
-    desk().stopping.set()
     soft, hard = stop_seconds()
-    for seconds, number in ((soft, signal.SIGQUIT), (hard, signal.SIGKILL)):
-        timer = threading.Timer(seconds, os.kill, (os.getpid(), number))
-        timer.daemon = True
-        timer.start()
+    be_killed_in(hard)
+    desk().stopping.set()
+    timer = threading.Timer(soft, os.kill, (os.getpid(), signal.SIGQUIT))
+    timer.daemon = True
+    timer.start()
 
 
 @setup_logging.connect
@@ -246,7 +246,12 @@ class Beat(Scheduler):  # type: ignore[misc]  # celery has no types
         return seconds
 
     def close(self) -> None:
-        """Told to stop: Celery's signal handler raises SystemExit next, which a library's cleanup may swallow."""
+        """Told to stop: Celery's signal handler raises SystemExit next, which a library's cleanup may swallow.
+
+        Without a broker the next round would then never come.
+        """
+        _, hard = stop_seconds()
+        be_killed_in(hard)
         self._closed = True
         super().close()
 

@@ -27,6 +27,7 @@ from worker.errors import StateError
 from worker.logs import configure_logging, visible
 from worker.secrets import mask
 from worker.state.connection import connect
+from worker.state.process import SignalEvent, be_killed_in
 from worker.state.server import EmbeddedServer
 from worker.store.sink import Sink, open_sink
 
@@ -131,15 +132,13 @@ def stop_on(*signals: signal.Signals, at_most_seconds: float | None = None) -> t
     Told again, the process ends at once; it is killed where it still works `at_most_seconds` after it was told to stop
     (a server that does not answer may keep it for long).
     """
-    stop = threading.Event()
+    stop = SignalEvent()
 
     def told(number: int, _frame: FrameType | None) -> None:
+        if at_most_seconds is not None:
+            be_killed_in(at_most_seconds)
         stop.set()
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-        if at_most_seconds is not None:
-            timer = threading.Timer(at_most_seconds, os.kill, (os.getpid(), signal.SIGKILL))
-            timer.daemon = True
-            timer.start()
 
     for number in signals:
         signal.signal(number, told)

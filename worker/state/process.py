@@ -1,11 +1,17 @@
-"""Processes that end in time: children that do not outlive their parent, and how long one may take to stop."""
+"""Processes that end in time: children that do not outlive their parent, and how long one may take to stop.
+
+What runs in a signal handler or between fork and exec may take no lock: whoever holds it was interrupted, or is gone.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import select
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import TypedDict
 
@@ -45,7 +51,67 @@ def die_with_parent() -> _PopenOptions:
     return {"preexec_fn": set_death_signal}
 
 
-def be_killed_with_parent() -> None:
-    """SIGKILL for this (forked) process when its parent ends: also where it is in C code that never returns."""
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def kill_forks_with_us() -> None:
+    """From now on, SIGKILL for each process that this one forks when this one ends (Linux only).
+
+    Also where the fork is in C code that never returns, or has not yet come to anything of its own.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    prctl, parent = ctypes.CDLL(None, use_errno=True).prctl, os.getpid()
+
+    def note_parent() -> None:
+        nonlocal parent
+        parent = os.getpid()
+
+    def set_death_signal() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    os.register_at_fork(before=note_parent, after_in_child=set_death_signal)
+
+
+def be_killed_in(seconds: float) -> None:
+    """The kernel ends this process after so many seconds, whatever hangs in it by then (SIGALRM's default action).
+
+    No thread: starting one takes locks that the interrupted thread may hold. Forks do not inherit the timer. Asked
+    again, it stays with the first time.
+    """
+    if not signal.getitimer(signal.ITIMER_REAL)[0]:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+class SignalEvent(threading.Event):
+    """An event for signal handlers to set: `threading.Event.set` takes a lock that the interrupted `wait` may hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told = False
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._writer, False)
+
+    def __del__(self) -> None:
+        os.close(self._reader)
+        os.close(self._writer)
+
+    def is_set(self) -> bool:
+        """True once it was set."""
+        return self._told
+
+    def set(self) -> None:
+        """Wake everybody who waits, now and later."""
+        self._told = True
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._writer, b"\0")
+
+    def clear(self) -> None:
+        """Not for these: who was told to stop, stops."""
+        raise NotImplementedError
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is set, or for `timeout` seconds; True where it is set."""
+        if not self._told:
+            select.select([self._reader], [], [], timeout)
+        return self._told
