@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.cli_support import Cli
 from tests.support import PATIENCE_SECONDS, wait_until
 from worker.state.process import SignalEvent
+from worker.state.server import EmbeddedServer, embedded_url
 
 TOLD_WHILE_IT_WAITS = """
 import signal
@@ -102,6 +105,25 @@ def test_no_fork_outlives_its_parent(when: str) -> None:
         assert all(fork.is_running() for fork in forks)
         process.kill()
         wait_until(lambda: not any(map(lives, forks)), "the end of its forks")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("queues", ["pull", "parse,dedupe"])
+def test_a_worker_that_is_told_to_stop_many_times_stops_once(tmp_path: Path, queues: str) -> None:
+    desk = Cli(tmp_path)
+    with EmbeddedServer(desk.data), (tmp_path / "log").open("wb") as log:
+        url = {"COPYDESK_REDIS_URL": embedded_url(desk.data)}
+        command = [sys.executable, "-m", "worker", "worker", "--queues", queues, "--concurrency", "1"]
+        with subprocess.Popen(command, env=desk.environment | url, stdout=log, stderr=log) as process:
+            wait_until(lambda: b" ready." in (tmp_path / "log").read_bytes(), "the worker")
+
+            def ended_though_told_again() -> bool:
+                for _ in range(50):
+                    process.send_signal(signal.SIGTERM)
+                return process.poll() is not None
+
+            wait_until(ended_though_told_again, "its end")
+            assert process.returncode == 0, (tmp_path / "log").read_text()
 
 
 def lives(process: psutil.Process) -> bool:

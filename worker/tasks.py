@@ -14,11 +14,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
+from types import FrameType
 from typing import Any
 
 import msgspec
 import structlog
 from celery import Celery, bootsteps
+from celery.apps.worker import Worker
 from celery.beat import Scheduler
 from celery.signals import celeryd_after_setup, setup_logging, worker_process_init, worker_shutting_down
 from celery.worker import state as celery_state
@@ -269,6 +271,30 @@ class Beat(Scheduler):  # type: ignore[misc]  # celery has no types
             if queue_depth(CONTROL) >= CONTROL_BELLS:
                 return None
         return super().apply_async(entry, producer=producer, advance=advance, **named)
+
+
+class OnceToldWorker(Worker):  # type: ignore[misc]  # celery has no types
+    """Stops at the first SIGTERM and ignores all further ones.
+
+    Celery's handler takes a lock, in which a second one that interrupts it waits for ever; the kernel sends a SIGTERM
+    for each thread of the parent that dies (PR_SET_PDEATHSIG of prctl(2)).
+    """
+
+    def install_platform_tweaks(self, worker: Any) -> None:
+        """Put our handler before Celery's."""
+        super().install_platform_tweaks(worker)
+        stop: Any = signal.getsignal(signal.SIGTERM)
+
+        def told(number: int, frame: FrameType | None) -> None:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            _, hard = stop_seconds()
+            be_killed_in(hard)
+            stop(number, frame)
+
+        signal.signal(signal.SIGTERM, told)
+
+
+app.Worker = app.subclass_with_self(OnceToldWorker, name="Worker")
 
 
 class KeepingConsumer(Consumer):  # type: ignore[misc]  # celery has no types
