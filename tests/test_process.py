@@ -27,16 +27,6 @@ for _ in range(2000):
     while not stop.wait(0.00001):
         pass
 """
-DEAF = """
-import signal, threading
-from worker.cli.common import stop_on
-
-stop_on(signal.SIGTERM, at_most_seconds=0.2)
-with threading._active_limbo_lock:
-    print("ready", flush=True)
-    while True:
-        signal.pause()
-"""
 PARENT = """
 import os, signal, sys, time
 from worker.state.process import kill_forks_with_us
@@ -86,14 +76,6 @@ def test_who_waits_for_an_event_wakes() -> None:
     assert woken == [True]
     assert stop.wait()
     assert stop.is_set()
-
-
-def test_a_process_that_hangs_is_killed_in_time_after_it_was_told_to_stop() -> None:
-    with python(DEAF) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE_SECONDS) == -signal.SIGALRM
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there the kernel tells children of their parent's end")
