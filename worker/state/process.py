@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TypedDict
 
 from worker.config import PROCESS
@@ -35,20 +36,25 @@ def stop_seconds() -> tuple[float, float]:
     return SUPERVISED_STOP_SECONDS if PROCESS in os.environ else STOP_SECONDS
 
 
-def die_with_parent() -> _PopenOptions:
-    """Popen options that send SIGTERM to the child when its parent ends, however it ends (Linux only)."""
-    if not sys.platform.startswith("linux"):
-        return {}
+def _bind_to_parent(number: int) -> Callable[[int], None]:
+    """What a new process is to call with its parent's id: the kernel sends it the signal when the parent ends."""
     # Looked up here: between fork and exec nothing may be loaded, another thread's locks are held for ever.
-    prctl, parent = ctypes.CDLL(None, use_errno=True).prctl, os.getpid()
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
 
-    def set_death_signal() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    def bind(parent: int) -> None:
+        prctl(PR_SET_PDEATHSIG, number)
         if os.getppid() != parent:
             # It ended before it could be told to us.
             os._exit(1)
 
-    return {"preexec_fn": set_death_signal}
+    return bind
+
+
+def die_with_parent() -> _PopenOptions:
+    """Popen options that send SIGTERM to the child when its parent ends, however it ends (Linux only)."""
+    if not sys.platform.startswith("linux"):
+        return {}
+    return {"preexec_fn": partial(_bind_to_parent(signal.SIGTERM), os.getpid())}
 
 
 def kill_forks_with_us() -> None:
@@ -58,18 +64,13 @@ def kill_forks_with_us() -> None:
     """
     if not sys.platform.startswith("linux"):
         return
-    prctl, parent = ctypes.CDLL(None, use_errno=True).prctl, os.getpid()
+    bind, parent = _bind_to_parent(signal.SIGKILL), os.getpid()
 
     def note_parent() -> None:
         nonlocal parent
         parent = os.getpid()
 
-    def set_death_signal() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    os.register_at_fork(before=note_parent, after_in_child=set_death_signal)
+    os.register_at_fork(before=note_parent, after_in_child=lambda: bind(parent))
 
 
 def be_killed_in(seconds: float) -> None:
