@@ -70,6 +70,7 @@ def test_clean_text(text: str, expected: str) -> None:
         ("https://valley.example/guitars/amp/", "https://valley.example/guitars/amp/"),
         ("https://valley.example/a?outputType=amp&b=1", "https://valley.example/a?b=1"),
         ("https://valley.example/a;jsessionid=F00?b=1", "https://valley.example/a?b=1"),
+        ("https://valley.example/a?y=1&amp;x=2&#038;amp;z=3", "https://valley.example/a?x=2&y=1&z=3"),
         ("javascript:alert(1)", None),
         ("data:text/html,x", None),
         ("ftp://valley.example/a", None),

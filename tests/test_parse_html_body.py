@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lxml.html
+import pytest
 
 from worker.parse.html_blocks import read_blocks
 from worker.parse.html_body import choose_body, find_body
@@ -146,6 +147,27 @@ def test_labels_of_advertisements_are_left_out() -> None:
     assert "ADVERTISEMENT" not in text
     assert "Anzeige" not in text
     assert PARAGRAPHS[5] in text
+
+
+@pytest.mark.parametrize(
+    "filler",
+    [
+        "<p>Advertisement 2</p>",
+        "<p>Advertisement - story continues below</p>",
+        "<p>Der Artikel wird nach der Anzeige fortgesetzt.</p>",
+        "<p>Loading...</p>",
+        "<p>\u200d</p>",
+        '<div class="visually-hidden">Article content</div>',
+    ],
+)
+def test_what_only_says_what_stands_here_is_left_out(filler: str) -> None:
+    marked = PAGE.replace(f"<p>{PARAGRAPHS[5]}</p>", f"{filler}<p>{PARAGRAPHS[5]}</p>")
+    assert body_of(marked).split("\n\n") == body_of(PAGE).split("\n\n")
+
+
+def test_a_sentence_about_advertisements_stays() -> None:
+    said = "Advertisements for the kiln were printed in four countries."
+    assert said in body_of(PAGE.replace(f"<p>{PARAGRAPHS[5]}</p>", f"<p>{said}</p>"))
 
 
 def test_parts_of_a_text_may_recur() -> None:

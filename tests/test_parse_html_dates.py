@@ -66,5 +66,25 @@ def test_the_articles_own_time_comes_before_others(others: str) -> None:
     ],
 )
 def test_a_line_marked_as_a_date_shows_it_in_any_language(markup: str, expected: str | None) -> None:
-    found = next(shown_dates(lxml.html.document_fromstring(f"<h1>Kiln</h1>{markup}")), None)
+    found = next(shown_dates(lxml.html.document_fromstring(f"<h1>Kiln</h1>{markup}"), ""), None)
     assert (found.at.isoformat() if found and found.at else None) == expected
+
+
+def first_date(markup: str) -> str | None:
+    dates = shown_dates(lxml.html.document_fromstring(markup), "Kiln is lit again")
+    return next((one.at.date().isoformat() for one in dates if one.at), None)
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        ("<p>/ 3 May 2025</p><h1>Kiln</h1><p>It burns.</p>", "2025-05-03"),
+        ("<p>3 May 2025</p><h1>Kiln</h1><p>4 May 2025</p>", "2025-05-04"),
+        ("<p>3 May 2025</p><p>A</p><p>B</p><p>C</p><h1>Kiln</h1><p>It burns.</p>", None),
+        ("<p>Ann Roe</p><p>May 3, 2025</p><h2>Kiln is lit again</h2><p>It burns.</p>", "2025-05-03"),
+        ("<p>May 3, 2025</p><h2>Another kiln</h2><p>It burns.</p>", None),
+        ('<h1>Kiln</h1><p class="meta">Roe / <b class="date">Updated: 3 May 2025, 9:05 IST</b>AA+</p>', "2025-05-03"),
+    ],
+)
+def test_a_line_that_is_only_a_date_counts_right_at_the_headline(markup: str, expected: str | None) -> None:
+    assert first_date(markup) == expected

@@ -120,6 +120,18 @@ def test_a_zone_that_the_search_for_a_visible_date_does_not_know_is_nobodys_conc
     assert (article.published_at, article.published_precision) == (datetime(2014, 12, 29, tzinfo=UTC), "day")
 
 
+def test_a_declared_day_that_may_be_a_month_gives_way_to_the_day_that_is_shown() -> None:
+    declared = '<meta property="article:published_time" content="03-09-2025">'
+    article = page(declared, "<h2>More</h2><p>Published March 9, 2025</p>")
+    assert (article.published_at, article.published_precision) == (datetime(2025, 3, 9, tzinfo=UTC), "day")
+
+
+def test_a_publisher_is_no_author_where_somebody_signs() -> None:
+    head = '<meta name="author" content="Ediciones Valle"><meta name="DC.publisher" content="Ediciones Valle">'
+    signed = page(head, '<a rel="author" href="/autor/ann_roe">Ann Roe</a><p>© Ediciones Valle</p>')
+    assert [author.name for author in signed.authors] == ["Ann Roe"]
+
+
 def test_an_address_that_is_none_costs_nothing_else() -> None:
     found = page('<link rel="canonical" href="https://[valley/kiln">')
     assert (found.headline, found.canonical_url) == ("Old bridge closes", None)

@@ -46,6 +46,9 @@ _NEVER_NESTED = frozenset(
     ]
 )
 _MARKUP = re.compile(r"<(?:/?[a-zA-Z][^<>]*|!--)>?|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]{2,31});")
+_REFERENCE = re.compile(r"&(?:#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z]{2,31});")
+_MOST_ESCAPES = 3
+"""How often a text may have been escaped; publishers do it twice."""
 _ELEMENT = re.compile(r"</?[a-zA-Z][^<>]*>|<!--")
 _BLOCKS = frozenset(
     [
@@ -235,6 +238,24 @@ def _cleaner(base: str | None) -> nh3.Cleaner:
 def looks_like_markup(text: str) -> bool:
     """Whether a text field holds HTML: a tag or a character reference."""
     return bool(_MARKUP.search(text))
+
+
+def plain_text(text: str) -> str:
+    """A text that may be markup, escaped or not -> the text; without tags the line breaks are the paragraphs."""
+    for _ in range(_MOST_ESCAPES):
+        if not looks_like_markup(text):
+            break
+        text = html_to_text(text)
+    return text
+
+
+def resolve_references(text: str) -> str:
+    """A short text that holds no markup, character references resolved that were escaped once too often."""
+    for _ in range(_MOST_ESCAPES):
+        if _REFERENCE.search(text) is None:
+            break
+        text = _REFERENCE.sub(lambda found: unescape(found.group()), text)
+    return text
 
 
 def html_to_text(markup: str) -> str:

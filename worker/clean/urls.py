@@ -88,6 +88,8 @@ _SAFE = re.compile(
 """An absolute address without anything to escape or resolve."""
 _CACHE_HOST = re.compile(r"https?://[\w.-]*(?:ampproject\.org|(?:google|bing)\.)", re.ASCII)
 
+_ESCAPED = re.compile(r"&(?:(?:amp|#0*38|#x0*26);)+", re.IGNORECASE)
+"""An ampersand that was escaped once too often, as publishing systems write it into data."""
 _MAX_LENGTH = 8_192
 """Characters; longer ones are data in disguise (servers refuse them from about here on)."""
 
@@ -100,7 +102,7 @@ def absolute_url(url: str | None, base: str | None = None) -> str | None:
     if _SAFE.fullmatch(text):
         return text
     try:
-        joined = safe_url_string(_with_ascii_host(urljoin(base or "", text)))
+        joined = safe_url_string(_with_ascii_host(urljoin(base or "", _ESCAPED.sub("&", text))))
         parts = urlsplit(joined)
         usable = parts.scheme.lower() in _DEFAULT_PORTS and bool(parts.hostname)
     except ValueError:

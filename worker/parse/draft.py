@@ -11,6 +11,7 @@ from typing import Any
 
 from worker import __version__
 from worker.clean.dates import Dated, count_back, in_timezone, plausible, read_date
+from worker.clean.html import resolve_references
 from worker.clean.language import choose_language
 from worker.clean.mojibake import repair_mojibake
 from worker.clean.people import Byline, is_agency, parse_byline
@@ -64,7 +65,7 @@ class Draft:
 
     def set_terms(self, name: str, terms: Iterable[str], origin: str) -> bool:
         """Set a field of several words (keywords, sections, places): cleaned, each once."""
-        cleaned = (self._sound(clean_line(term))[:200] for term in terms)
+        cleaned = (self._sound(clean_line(resolve_references(term)))[:200] for term in terms)
         return self.set(name, tuple(dict.fromkeys(term for term in cleaned if term)), origin)
 
     def _sound(self, text: str) -> str:
@@ -107,7 +108,7 @@ class Draft:
 
     def set_authors(self, names: Iterable[str], origin: str, role: str | None = None) -> bool:
         """Set authors (and provider, where an agency is named) from bylines or lists of names."""
-        bylines = [parse_byline(self._sound(name), role) for name in names if name]
+        bylines = [parse_byline(self._sound(resolve_references(name)), role) for name in names if name]
         people = {person.name.casefold(): person for byline in bylines for person in byline.people}
         provider = next((byline.provider for byline in bylines if byline.provider), None)
         self.set("provider", provider, origin)

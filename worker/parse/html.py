@@ -13,9 +13,10 @@ from htmldate import find_date
 from lxml import etree
 
 from worker.clean.encoding import decode
-from worker.clean.html import element_text, refuse_deep_nesting, sanitize
+from worker.clean.html import element_text, plain_text, refuse_deep_nesting, sanitize
 from worker.clean.people import parse_byline
 from worker.clean.text import clean_line
+from worker.clean.urls import absolute_url
 from worker.errors import Rejected
 from worker.model import Article, Document, Media
 from worker.parse import json_ld
@@ -158,7 +159,7 @@ def _published_by(found: Metadata) -> Iterator[str]:
 def _set_meta_facts(draft: Draft, found: Metadata) -> None:
     draft.set_text(
         "abstract",
-        found.first("og:description", "description", "twitter:description"),
+        plain_text(found.first("og:description", "description", "twitter:description") or ""),
         "meta",
     )
     if "published_at" not in draft.fields:
@@ -174,27 +175,29 @@ def _set_meta_facts(draft: Draft, found: Metadata) -> None:
         free.get((found.first("article:content_tier") or "").lower()),
         "meta",
     )
-    if image := found.first("og:image:secure_url", "og:image", "twitter:image"):
-        media = Media(url=image, type="image", caption=found.first("og:image:alt"))
-        draft.set(
-            "media",
-            (media,) if image.startswith(("http://", "https://")) else None,
-            "og",
-        )
+    image = absolute_url(found.first("og:image:secure_url", "og:image", "twitter:image"), draft.fields.get("url"))
+    if image:
+        draft.set("media", (Media(url=image, type="image", caption=found.first("og:image:alt")),), "og")
 
 
 def _set_visible_date(draft: Draft, tree: lxml.html.HtmlElement) -> None:
     """The day as the visible page shows it, where none was declared."""
     if "published_at" in draft.fields:
         return
+    shown = (draft.set_published_read(one, "text") for one in shown_dates(tree, draft.fields.get("headline", "")))
+    # Where day and month of a declared date may be exchanged, what the page shows is surer than any guess.
+    first = shown if "date_ambiguous" in draft.warnings else ()
+    if any(first) or draft.set_published(_guessed_day(draft, tree), "text") or any(shown):
+        draft.warn("date_from_page_text")
+
+
+def _guessed_day(draft: Draft, tree: lxml.html.HtmlElement) -> str | None:
+    """What htmldate, which knows the words of few languages, takes for the day of publication."""
     with warnings.catch_warnings():
         # Only the day is taken: that the zone of a time is unknown to htmldate's parser is nobody's concern.
         warnings.simplefilter("ignore", UnknownTimezoneWarning)
         # The cheap search only: the extensive one takes any number that looks like a date.
-        day = find_date(tree, extensive_search=False, original_date=True, url=draft.fields.get("url"))
-    # htmldate knows the words of few languages.
-    if draft.set_published(day, "text") or any(draft.set_published_read(one, "text") for one in shown_dates(tree)):
-        draft.warn("date_from_page_text")
+        return find_date(tree, extensive_search=False, original_date=True, url=draft.fields.get("url"))
 
 
 def _set_body(draft: Draft, tree: lxml.html.HtmlElement, markup: str, found: Metadata) -> str | None:

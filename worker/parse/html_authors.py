@@ -16,7 +16,7 @@ from worker.parse.draft import Draft
 from worker.parse.html_byline import EXPLICIT, Bylines, names_beside, without_sites
 from worker.parse.html_byline_text import look_like_names
 from worker.parse.html_declared import declared_authors
-from worker.parse.html_metadata import Metadata, site_names
+from worker.parse.html_metadata import PUBLISHERS, Metadata, site_names
 from worker.parse.json_ld import addresses_of, names_of, types_of
 
 _EDITOR = re.compile(r"editor ?[:：] ?(.+)", re.IGNORECASE)
@@ -152,13 +152,14 @@ def _without_sites(draft: Draft, sites: tuple[str, ...]) -> list[str]:
 
 
 def _is_owner(name: str, found: Metadata, sites: tuple[str, ...]) -> bool:
-    """Whether a site's name is a person's: its host is just this name, or JSON-LD calls its publisher a person."""
+    """Whether a site's name is a person's: its host is just this name, or its publisher is called so."""
     if not _could_be_person(name):
         return False
     key = re.sub(r"\W", "", name.casefold())
     hosts = {site.casefold().partition(".")[0].replace("-", "") for site in sites if "." in site}
     publishers = (node["publisher"] for node in found.articles if isinstance(node.get("publisher"), dict))
-    return key in hosts or any("Person" in types_of(node) and name in names_of(node) for node in publishers)
+    declared = any("Person" in types_of(node) and name in names_of(node) for node in publishers)
+    return key in hosts or declared or name in found.all(*PUBLISHERS)
 
 
 def _could_be_person(name: str) -> bool:

@@ -11,6 +11,7 @@ import math
 import re
 from collections import Counter
 from html import escape
+from itertools import islice
 
 import lxml.html
 import msgspec
@@ -32,11 +33,21 @@ _PROMPTS = (
     ("near_consent", "says_legal_only"),
 )
 """Short blocks whose place and words say the same are prompts, however much like prose they look."""
-_AD_LABEL = re.compile(
-    r"[-–—\s(\[]*(?:advertisements?|advertising|anzeige|werbung|publicité|publicidad|publicidade|pubblicità|advertentie|"
-    r"annonse?|reklama?|реклама|広告|广告|廣告|광고)[-–—\s)\]]*",
+_FILLER = re.compile(
+    r"[-–—\s(\[]*(?:advert(?:isement|ising)?s?(?: \d+)?|anzeige|werbung|publicité|publicidad|publicidade|pubblicità|"
+    r"advertentie|annonse?|reklama?|реклама|広告|广告|廣告|광고|sponsor(?:ed)? message|"
+    r"(?:advertisement\W+)?(?:story|article) continues (?:below|after)(?: (?:this |the )?ad(?:vertisement)?)?|"
+    r"(?:der )?artikel wird nach der (?:anzeige|werbung) fortgesetzt|"
+    r"(?:la )?suite (?:de l['’]article )?après (?:la|cette) publicité|"
+    r"continúa (?:después de|tras) la publicidad|continua (?:dopo la pubblicità|após a publicidade)|"
+    r"(?:tekst|lees) (?:gaat )?verder (?:onder|na) de advertentie|loading(?: video)?)[-–—.:…\s)\]]*|"
+    r"[\s|\u200c\u200d\ue000-\uf8ff]+",
     re.IGNORECASE,
 )
+"""Blocks that only say that an advertisement, or what is still to be loaded, stands here, or that hold marks alone."""
+_FOR_LISTENERS = re.compile(r"visually-?hidden|hidden-?visually|sr-only|screen-?reader|offscreen", re.IGNORECASE)
+_LONGEST_LABEL = 30
+"""Characters up to which a block that only screen readers read is a label."""
 _HOPELESS = 0.002
 """Chance of a block that nothing is asked about."""
 _AGREED = 0.94
@@ -103,8 +114,18 @@ def _settled(blocks: list[Block], chances: list[float]) -> list[float]:
     """Chances where what no reader would miss has none: a run of paragraphs for the second time, labels of ads."""
     chosen = [index for index, chance in enumerate(chances) if chance >= _CHOSEN]
     again = {chosen[at] for at in repeated([blocks[index].text for index in chosen])}
-    again.update(index for index in chosen if _AD_LABEL.fullmatch(blocks[index].text))
+    again.update(index for index in chosen if _is_filler(blocks[index]))
     return [0.0 if index in again else chance for index, chance in enumerate(chances)]
+
+
+def _is_filler(block: Block) -> bool:
+    """Whether a block is a label of an advertisement or of the page's parts, and no heading."""
+    if _FILLER.fullmatch(block.text):
+        return True
+    if len(block.text) > _LONGEST_LABEL or block.tag in ("h1", "h2", "h3", "h4", "h5", "h6"):
+        return False
+    around = (block.element, *islice(block.element.iterancestors(), 1))
+    return any(_FOR_LISTENERS.search(one.get("class", "")) for one in around)
 
 
 def _doubt(chances: list[float], words: list[float]) -> float:

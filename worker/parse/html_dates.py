@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 
 import lxml.html
 import msgspec
@@ -60,7 +60,8 @@ _ALONE = re.compile(
     r"(?:[,.]?(?: at| um| à| \||,)? ?\d{1,2}[:.h]\d{2}(?: ?[ap]\.?m\.?| Uhr)?)?",
     re.IGNORECASE,
 )
-_LONGEST_ALONE, _MOST_LINES = 50, 30
+_BEFORE = re.compile(r"^[/|·•–-]\s*")
+_LONGEST_ALONE, _MOST_LINES, _LINES_ABOVE = 50, 30, 3
 _YEAR = re.compile(r"(?:19|20|25)\d\d|[٠-٩۰-۹०-९๐-๙]{4}")
 
 
@@ -98,8 +99,8 @@ def _near(element: lxml.html.HtmlElement) -> Iterator[lxml.html.HtmlElement]:
     return islice(element.iterancestors(), _NEAR)
 
 
-def shown_dates(tree: lxml.html.HtmlElement) -> Iterator[Dated]:
-    """Dates of elements that are marked as dates below the headline: moments in attributes, then lines of text.
+def shown_dates(tree: lxml.html.HtmlElement, headline: str) -> Iterator[Dated]:
+    """Dates at the headline: moments in attributes of elements marked as dates, their lines, lines that are only dates.
 
     A time of day that names no zone is left out: only the day is sure.
     """
@@ -110,19 +111,23 @@ def shown_dates(tree: lxml.html.HtmlElement) -> Iterator[Dated]:
                 yield read_date(element.get(name))
     lines = [clean_line(element.text_content()[: 4 * _LONGEST]) for element in places]
     dated = [text for text in lines if len(text) <= _LONGEST and _YEAR.search(text)]
-    # Where the first cannot be read, the next are other texts' dates.
+    # Where neither the first nor a part of it can be read, the next are other texts' dates.
     first = next((text for text in dated if not _CHANGED_FIRST.match(text)), None)
-    yield from ([_of_line(first)] if first else _lone_dates(tree))
+    if first is not None:
+        yield from (_of_line(text) for text in dated if text in first)
+    yield from _lone_dates(tree, headline)
     # A page that shows only when it was changed was not published later.
     yield from map(_of_line, dated[:1])
 
 
-def _lone_dates(tree: lxml.html.HtmlElement) -> Iterator[Dated]:
-    """The first of the lines right below the headline that is nothing but a date."""
-    heading = next(tree.iter("h1"), None)
-    following = () if heading is None else islice(heading.xpath("following::*[normalize-space(text())]"), _MOST_LINES)
-    for element in following:
-        text = clean_line(element.text or "")
+def _lone_dates(tree: lxml.html.HtmlElement, headline: str) -> Iterator[Dated]:
+    """The first of the lines right below the headline, or else right above it, that is nothing but a date."""
+    heading = _heading(tree, headline)
+    if heading is None:
+        return
+    above = heading.xpath("preceding::*[not(self::script or self::style)][normalize-space(text())]")[-_LINES_ABOVE:]
+    for element in (*islice(heading.xpath("following::*[normalize-space(text())]"), _MOST_LINES), *reversed(above)):
+        text = _BEFORE.sub("", clean_line(element.text or ""))
         if _CHANGED.search(element.get("class") or ""):
             continue
         if len(text) <= _LONGEST_ALONE and _ALONE.fullmatch(text) and not is_elsewhere(element):
@@ -130,6 +135,12 @@ def _lone_dates(tree: lxml.html.HtmlElement) -> Iterator[Dated]:
             if dated.at is not None:
                 yield dated
                 return
+
+
+def _heading(tree: lxml.html.HtmlElement, headline: str) -> lxml.html.HtmlElement | None:
+    """The first heading of a page; where it has none of the first rank, the one that is the headline."""
+    others = (one for one in tree.iter("h2", "h3") if headline and clean_line(one.text_content()) == headline)
+    return next(chain(tree.iter("h1"), others), None)
 
 
 def _places(tree: lxml.html.HtmlElement) -> Iterator[lxml.html.HtmlElement]:

@@ -71,10 +71,14 @@ def headline_of(found: Metadata, headings: list[Heading]) -> tuple[str, str] | N
     return choose_headline(said, headings)
 
 
+PUBLISHERS = ("publisher", "dc.publisher", "dcterms.publisher")
+_SITE_NAMES = ("og:site_name", "application-name", "apple-mobile-web-app-title", *PUBLISHERS)
+
+
 def site_names(found: Metadata) -> tuple[str, ...]:
-    """What the page calls its site: in og:site_name, its publisher in JSON-LD, its account and its host."""
+    """What the page calls its site: in og:site_name, its declared publisher, its account and its host."""
     publishers = (name for node in found.articles for name in names_of(node.get("publisher")))
-    named = (found.first(name) or "" for name in ("og:site_name", "application-name", "apple-mobile-web-app-title"))
+    named = (found.first(name) or "" for name in _SITE_NAMES)
     host = urlsplit(absolute_url(found.canonical or found.first("og:url")) or "").netloc.removeprefix("www.")
     names = (*named, (found.first("twitter:site") or "").strip("@"), *publishers, host)
     return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))

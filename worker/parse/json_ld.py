@@ -10,8 +10,9 @@ from html import unescape
 from typing import Any
 from urllib.parse import unquote
 
-from worker.clean.html import html_to_text, looks_like_markup
+from worker.clean.html import plain_text
 from worker.clean.people import is_agency, is_person_name
+from worker.clean.urls import absolute_url
 from worker.model import Media
 from worker.parse.draft import Draft
 
@@ -45,13 +46,10 @@ _REFERRED = ("author", "creator", "publisher", "image", "isPartOf")
 
 _MAX_NODES = 20_000
 _MAX_CHARACTERS = 2_000_000
-_MOST_ESCAPES = 3
-"""How often markup may have been escaped; publishers do it twice."""
 
 _REPEATED = 80
 """Characters of a beginning that does not come again by chance."""
 
-_ELEMENT = re.compile(r"</?[a-zA-Z][^<>]*>|<!--")
 _INITIALS = re.compile(r"\s*\(\w{2,5}\.?\)\s*$")
 """Initials after an author's name, as German-language papers print them."""
 
@@ -209,12 +207,7 @@ def _path_of(node: dict[str, Any]) -> list[str]:
 def plain(value: Any) -> str | None:
     """A text value, tags and character references resolved; None for anything else."""
     text = _text(value)
-    for _ in range(_MOST_ESCAPES):
-        if text is None or not looks_like_markup(text):
-            break
-        # Without tags the line breaks are the paragraphs.
-        text = html_to_text(text) if _ELEMENT.search(text) else unescape(text)
-    return text
+    return None if text is None else plain_text(text)
 
 
 def _once(text: str) -> str:
@@ -303,8 +296,8 @@ def _is_free(node: dict[str, Any]) -> bool | None:
 def _images(value: Any) -> Iterator[Media]:
     for item in value if isinstance(value, list) else [value]:
         node = item if isinstance(item, dict) else {"url": item}
-        url = _text(node.get("url")) or _text(node.get("contentUrl"))
-        if url and url.startswith(("http://", "https://")):
+        url = absolute_url(_text(node.get("url")) or _text(node.get("contentUrl")))
+        if url:
             credit = next(
                 iter(names_of(node.get("creditText") or node.get("author") or node.get("copyrightHolder"))), None
             )
