@@ -165,6 +165,18 @@ def test_what_only_says_what_stands_here_is_left_out(filler: str) -> None:
     assert body_of(marked).split("\n\n") == body_of(PAGE).split("\n\n")
 
 
+def test_menus_before_and_after_a_text_are_none_of_it() -> None:
+    menu = "<div><ul><li>超大</li><li>标准</li><li>小</li></ul></div>"
+    assert body_of(PAGE.replace('<div class="article-body">', f'<div class="article-body">{menu}')) == body_of(PAGE)
+    winners = "<h3>The winners</h3><ul><li>Roe</li><li>Lee</li><li>Ng</li></ul>"
+    assert body_of(PAGE.replace("</div></article>", f"{winners}</div></article>")).endswith("Roe\n\nLee\n\nNg")
+
+
+@pytest.mark.parametrize("last", ["<h3>More from the valley</h3>", "<p>Tags:</p><p>Comments</p>", "<div>タグ</div>"])
+def test_what_leads_nowhere_is_no_end_of_a_text(last: str) -> None:
+    assert body_of(PAGE.replace("</article>", f"{last}</article>")) == body_of(PAGE)
+
+
 def test_a_sentence_about_advertisements_stays() -> None:
     said = "Advertisements for the kiln were printed in four countries."
     assert said in body_of(PAGE.replace(f"<p>{PARAGRAPHS[5]}</p>", f"<p>{said}</p>"))

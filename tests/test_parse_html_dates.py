@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import lxml.html
 import pytest
 
-from worker.parse.html_dates import marked_dates, named_dates, shown_dates
+from worker.parse.html_dates import dates_below, marked_dates, named_dates, shown_dates
 
 MOMENT = "2025-05-03T10:30:00Z"
 
@@ -66,12 +68,14 @@ def test_the_articles_own_time_comes_before_others(others: str) -> None:
     ],
 )
 def test_a_line_marked_as_a_date_shows_it_in_any_language(markup: str, expected: str | None) -> None:
-    found = next(shown_dates(lxml.html.document_fromstring(f"<h1>Kiln</h1>{markup}"), ""), None)
+    page = lxml.html.document_fromstring(f"<h1>Kiln</h1>{markup}")
+    found = next(chain(dates_below(page, ""), shown_dates(page, "")), None)
     assert (found.at.isoformat() if found and found.at else None) == expected
 
 
 def first_date(markup: str) -> str | None:
-    dates = shown_dates(lxml.html.document_fromstring(markup), "Kiln is lit again")
+    page = lxml.html.document_fromstring(markup)
+    dates = chain(*(found(page, "Kiln is lit again") for found in (dates_below, shown_dates)))
     return next((one.at.date().isoformat() for one in dates if one.at), None)
 
 

@@ -126,6 +126,11 @@ def test_a_declared_day_that_may_be_a_month_gives_way_to_the_day_that_is_shown()
     assert (article.published_at, article.published_precision) == (datetime(2025, 3, 9, tzinfo=UTC), "day")
 
 
+def test_the_day_right_below_the_headline_is_surer_than_the_day_of_a_change() -> None:
+    changed = '<meta property="article:modified_time" content="2025-10-28T22:26:10+00:00">'
+    assert page(changed, "<b>April 26, 2025</b>").published_at == datetime(2025, 4, 26, tzinfo=UTC)
+
+
 def test_a_publisher_is_no_author_where_somebody_signs() -> None:
     head = '<meta name="author" content="Ediciones Valle"><meta name="DC.publisher" content="Ediciones Valle">'
     signed = page(head, '<a rel="author" href="/autor/ann_roe">Ann Roe</a><p>© Ediciones Valle</p>')

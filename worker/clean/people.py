@@ -220,6 +220,18 @@ _NO_NAME = re.compile(
     r"janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre)$",
     re.IGNORECASE,
 )
+NOBODY = re.compile(
+    r"(?:the |guest |default |test )?(?:names?|authors?|user(?:name)?|unknown|undefined|none|null|n/?a|default|root|"
+    r"publisher)|your name|desconocido|inconnu|unbekannt|sconosciuto|onbekend|неизвестен|未知|无|网友|"
+    r"发布于|发布时间|来源|更新时间|查看更多|原创",
+    re.IGNORECASE,
+)
+"""What site software and forms write where nobody is named, and labels beside that place."""
+_CHINESE_REPORTERS = re.compile(
+    r"(?P<outlet>[\u4e00-\u9fff]{2,8}?)?(?:实习|见习|特约)?(?:记者|通讯员)\s*[:：\s]\s*"
+    r"(?P<names>[\u4e00-\u9fff]{2,4}(?:[\s、，]+[\u4e00-\u9fff]{2,4})*)"
+)
+"""`新华社记者 李明 王芳`: an outlet, the word for reporter, and names apart by spaces."""
 # Degrees and professional letters after a name: `Ann Roe, MD`.
 _LETTERS = re.compile(
     r"(?:M\.?D|Ph\.?D|D\.?O|R\.?N|R\.?D|D\.?V\.?M|J\.?D|M\.?A|M\.?S|M\.?B\.?A|B\.?A|B\.?Sc|M\.?Sc|CPA|CFP|Esq|Jr|Sr|"
@@ -246,6 +258,9 @@ def parse_byline(text: str, role: str | None = None) -> Byline:
     `role` is given to each person.
     """
     line = BYLINE_PREFIX.sub("", names_alone(_ADDRESS.sub(" ", clean_line(text)).strip()))
+    if reporters := _CHINESE_REPORTERS.fullmatch(line):
+        named = tuple(Author(name=name, role=role) for name in re.split(r"[\s、，]+", reporters["names"]))
+        return Byline(named, reporters["outlet"] if is_agency(reporters["outlet"] or "") else None)
     people: dict[str, Author] = {}
     provider: str | None = None
     after_whole = in_role = False
@@ -309,7 +324,7 @@ def is_agency(name: str) -> bool:
 
 def is_person_name(name: str) -> bool:
     """Whether a text could be a person's name: no address, no number, no role, not a sentence."""
-    if _LETTERS.fullmatch(name) or BYLINE_PREFIX.fullmatch(f"{name} "):
+    if _LETTERS.fullmatch(name) or NOBODY.fullmatch(name) or BYLINE_PREFIX.fullmatch(f"{name} "):
         return False
     if not 2 <= len(name) <= _LONGEST_NAME_CHARACTERS or len(name.split()) > _MOST_WORDS:
         return False

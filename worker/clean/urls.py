@@ -73,6 +73,11 @@ _AMP_CACHE = re.compile(
 _AMP_VIEWER = re.compile(
     r"https?://(?:www\.)?(?:google|bing)\.[a-z.]{2,6}/amp/(s/)?([\w-]+\.[\w.-]+(?:[:/].*)?)$", re.IGNORECASE
 )
+_WEB_ARCHIVE = re.compile(
+    r"https?://web\.archive\.org/web/\d{1,14}(?:[a-z]{2}_)?/(?:http(s)?:/{1,2})?([\w-]+\.[\w.-]+(?:[:/].*)?)$",
+    re.IGNORECASE,
+)
+"""A page in the Wayback Machine, which writes its own address into the page's links."""
 _AMP_PATH = re.compile(r"(/[^/]*[\d-][^/]*)/amp/?$")
 """The AMP form of a page that has a name of its own: a slug or a number stands before it."""
 
@@ -86,7 +91,7 @@ _SAFE = re.compile(
     re.ASCII,
 )
 """An absolute address without anything to escape or resolve."""
-_CACHE_HOST = re.compile(r"https?://[\w.-]*(?:ampproject\.org|(?:google|bing)\.)", re.ASCII)
+_CACHE_HOST = re.compile(r"https?://[\w.-]*(?:ampproject\.org|(?:google|bing)\.|web\.archive\.org)", re.ASCII)
 
 _ESCAPED = re.compile(r"&(?:(?:amp|#0*38|#x0*26);)+", re.IGNORECASE)
 """An ampersand that was escaped once too often, as publishing systems write it into data."""
@@ -148,9 +153,9 @@ def canonical_url(url: str | None, base: str | None = None) -> str | None:
 
 
 def _page_itself(url: str) -> str:
-    """Out of an AMP cache or viewer, without what asks for the AMP form, without a session."""
+    """Out of an AMP cache, a viewer or the Wayback Machine, without what asks for the AMP form, without a session."""
     for _ in range(3):
-        found = _AMP_CACHE.match(url) or _AMP_VIEWER.match(url)
+        found = _AMP_CACHE.match(url) or _AMP_VIEWER.match(url) or _WEB_ARCHIVE.match(url)
         if found is None:
             break
         url = f"http{'s' if found[1] else ''}://{found[2]}"

@@ -23,7 +23,7 @@ from worker.parse import json_ld
 from worker.parse.draft import Draft
 from worker.parse.html_authors import set_authors
 from worker.parse.html_body import Body, find_body
-from worker.parse.html_dates import named_dates, shown_dates
+from worker.parse.html_dates import dates_below, named_dates, shown_dates
 from worker.parse.html_headings import Heading, read_headings
 from worker.parse.html_media import set_media
 from worker.parse.html_metadata import Metadata, headline_of, read_metadata
@@ -184,9 +184,12 @@ def _set_visible_date(draft: Draft, tree: lxml.html.HtmlElement) -> None:
     """The day as the visible page shows it, where none was declared."""
     if "published_at" in draft.fields:
         return
-    shown = (draft.set_published_read(one, "text") for one in shown_dates(tree, draft.fields.get("headline", "")))
-    # Where day and month of a declared date may be exchanged, what the page shows is surer than any guess.
-    first = shown if "date_ambiguous" in draft.warnings else ()
+    headline = draft.fields.get("headline", "")
+    surest, shown = (
+        (draft.set_published_read(one, "text") for one in found(tree, headline)) for found in (dates_below, shown_dates)
+    )
+    # Where day and month of a declared date may be exchanged, all that the page shows is surer than a guess.
+    first = chain(surest, shown) if "date_ambiguous" in draft.warnings else surest
     if any(first) or draft.set_published(_guessed_day(draft, tree), "text") or any(shown):
         draft.warn("date_from_page_text")
 

@@ -11,7 +11,6 @@ import math
 import re
 from collections import Counter
 from html import escape
-from itertools import islice
 
 import lxml.html
 import msgspec
@@ -22,6 +21,7 @@ from worker.parse import html_weights as weights
 from worker.parse.html_blocks import Block, read_blocks
 from worker.parse.html_evidence import Evidence, Place, context_evidence, local_evidence, survey
 from worker.parse.html_extractors import Opinions
+from worker.parse.html_fillers import fillers
 from worker.parse.html_repeats import repeated, without_repeats
 
 _CHOSEN = 0.5
@@ -33,21 +33,6 @@ _PROMPTS = (
     ("near_consent", "says_legal_only"),
 )
 """Short blocks whose place and words say the same are prompts, however much like prose they look."""
-_FILLER = re.compile(
-    r"[-–—\s(\[]*(?:advert(?:isement|ising)?s?(?: \d+)?|anzeige|werbung|publicité|publicidad|publicidade|pubblicità|"
-    r"advertentie|annonse?|reklama?|реклама|広告|广告|廣告|광고|sponsor(?:ed)? message|"
-    r"(?:advertisement\W+)?(?:story|article) continues (?:below|after)(?: (?:this |the )?ad(?:vertisement)?)?|"
-    r"(?:der )?artikel wird nach der (?:anzeige|werbung) fortgesetzt|"
-    r"(?:la )?suite (?:de l['’]article )?après (?:la|cette) publicité|"
-    r"continúa (?:después de|tras) la publicidad|continua (?:dopo la pubblicità|após a publicidade)|"
-    r"(?:tekst|lees) (?:gaat )?verder (?:onder|na) de advertentie|loading(?: video)?)[-–—.:…\s)\]]*|"
-    r"[\s|\u200c\u200d\ue000-\uf8ff]+",
-    re.IGNORECASE,
-)
-"""Blocks that only say that an advertisement, or what is still to be loaded, stands here, or that hold marks alone."""
-_FOR_LISTENERS = re.compile(r"visually-?hidden|hidden-?visually|sr-only|screen-?reader|offscreen", re.IGNORECASE)
-_LONGEST_LABEL = 30
-"""Characters up to which a block that only screen readers read is a label."""
 _HOPELESS = 0.002
 """Chance of a block that nothing is asked about."""
 _AGREED = 0.94
@@ -111,21 +96,11 @@ def choose_body(blocks: list[Block], title: str, others: Opinions, tables: weigh
 
 
 def _settled(blocks: list[Block], chances: list[float]) -> list[float]:
-    """Chances where what no reader would miss has none: a run of paragraphs for the second time, labels of ads."""
+    """Chances where what no reader would miss has none: a run of paragraphs for the second time, and fillers."""
     chosen = [index for index, chance in enumerate(chances) if chance >= _CHOSEN]
     again = {chosen[at] for at in repeated([blocks[index].text for index in chosen])}
-    again.update(index for index in chosen if _is_filler(blocks[index]))
+    again |= fillers([index for index in chosen if index not in again], blocks)
     return [0.0 if index in again else chance for index, chance in enumerate(chances)]
-
-
-def _is_filler(block: Block) -> bool:
-    """Whether a block is a label of an advertisement or of the page's parts, and no heading."""
-    if _FILLER.fullmatch(block.text):
-        return True
-    if len(block.text) > _LONGEST_LABEL or block.tag in ("h1", "h2", "h3", "h4", "h5", "h6"):
-        return False
-    around = (block.element, *islice(block.element.iterancestors(), 1))
-    return any(_FOR_LISTENERS.search(one.get("class", "")) for one in around)
 
 
 def _doubt(chances: list[float], words: list[float]) -> float:

@@ -36,7 +36,7 @@ _TAIL = re.compile(
     r"\b(?:published|updated|posted|last|follow|veröffentlicht|aktualisiert|stand|publié|mis à jour|publicado|"
     r"actualizado|pubblicato|hace|il y a|tiempo|read(?:ing)? time|min read|subscribe|see full bio|reviewed by|"
     r"medically|fact|edited by|read more|(?:in|for|on|am|um|le|el|vom)(?=\s+\S)|"
-    r"(?-i:in|on|am|um|le|el|vom)$|illustration|fotos?|photos?|editor)\b|"
+    r"(?-i:in|on|am|um|le|el|vom)$|illustration|fotos?|photos?|editor|责任编辑|责编|编辑|来源|发布时间)\b|"
     r"\s@\s).*",
     re.IGNORECASE | re.DOTALL,
 )

@@ -6,7 +6,7 @@ What stands beside other texts (teasers, comments, side bars) is their date and 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
 import lxml.html
@@ -61,7 +61,7 @@ _ALONE = re.compile(
     re.IGNORECASE,
 )
 _BEFORE = re.compile(r"^[/|·•–-]\s*")
-_LONGEST_ALONE, _MOST_LINES, _LINES_ABOVE = 50, 30, 3
+_LONGEST_ALONE, _LINES_BELOW, _LINES_ABOVE = 50, 25, 3
 _YEAR = re.compile(r"(?:19|20|25)\d\d|[٠-٩۰-۹०-९๐-๙]{4}")
 
 
@@ -100,7 +100,7 @@ def _near(element: lxml.html.HtmlElement) -> Iterator[lxml.html.HtmlElement]:
 
 
 def shown_dates(tree: lxml.html.HtmlElement, headline: str) -> Iterator[Dated]:
-    """Dates at the headline: moments in attributes of elements marked as dates, their lines, lines that are only dates.
+    """Dates that are marked as such below the headline: moments in attributes, then lines of text; or a line above it.
 
     A time of day that names no zone is left out: only the day is sure.
     """
@@ -115,26 +115,35 @@ def shown_dates(tree: lxml.html.HtmlElement, headline: str) -> Iterator[Dated]:
     first = next((text for text in dated if not _CHANGED_FIRST.match(text)), None)
     if first is not None:
         yield from (_of_line(text) for text in dated if text in first)
-    yield from _lone_dates(tree, headline)
+    yield from _lone_dates(reversed(_lines(tree, headline, "preceding")[-_LINES_ABOVE:]))
     # A page that shows only when it was changed was not published later.
     yield from map(_of_line, dated[:1])
 
 
-def _lone_dates(tree: lxml.html.HtmlElement, headline: str) -> Iterator[Dated]:
-    """The first of the lines right below the headline, or else right above it, that is nothing but a date."""
-    heading = _heading(tree, headline)
-    if heading is None:
-        return
-    above = heading.xpath("preceding::*[not(self::script or self::style)][normalize-space(text())]")[-_LINES_ABOVE:]
-    for element in (*islice(heading.xpath("following::*[normalize-space(text())]"), _MOST_LINES), *reversed(above)):
+def dates_below(tree: lxml.html.HtmlElement, headline: str) -> Iterator[Dated]:
+    """The first of the lines right below the headline that is nothing but a date: nothing that is shown is surer."""
+    yield from _lone_dates(_lines(tree, headline, "following")[:_LINES_BELOW])
+
+
+def _lone_dates(lines: Iterable[lxml.html.HtmlElement]) -> Iterator[Dated]:
+    """The first of these lines that is nothing but a date, unless one that is marked as a date says more before."""
+    for element in lines:
         text = _BEFORE.sub("", clean_line(element.text or ""))
-        if _CHANGED.search(element.get("class") or ""):
+        if _CHANGED.search(element.get("class") or "") or len(text) > _LONGEST or not _YEAR.search(text):
             continue
-        if len(text) <= _LONGEST_ALONE and _ALONE.fullmatch(text) and not is_elsewhere(element):
+        alone = len(text) <= _LONGEST_ALONE and _ALONE.fullmatch(text)
+        if (alone or _is_marked(element)) and not is_elsewhere(element):
             dated = _of_line(text)
             if dated.at is not None:
-                yield dated
+                yield from [dated] if alone else []
                 return
+
+
+def _lines(tree: lxml.html.HtmlElement, headline: str, side: str) -> list[lxml.html.HtmlElement]:
+    """The elements with text of their own before (`preceding`) or behind (`following`) the headline."""
+    heading = _heading(tree, headline)
+    path = f"{side}::*[not(self::script or self::style)][normalize-space(text())]"
+    return [] if heading is None else list(heading.xpath(path))
 
 
 def _heading(tree: lxml.html.HtmlElement, headline: str) -> lxml.html.HtmlElement | None:
@@ -149,11 +158,14 @@ def _places(tree: lxml.html.HtmlElement) -> Iterator[lxml.html.HtmlElement]:
         if element.tag == "h1":
             below = True
             continue
-        marks = _CAMEL.sub("-", f"{element.get('class') or ''} {element.get('id') or ''}")
-        if not below or _CHANGED.search(marks) or not (element.tag == "time" or _DATE_CLASS.search(marks)):
-            continue
-        if not is_elsewhere(element):
+        if below and _is_marked(element) and not is_elsewhere(element):
             yield element
+
+
+def _is_marked(element: lxml.html.HtmlElement) -> bool:
+    """Whether tag, class or id of an element say that it is a date, and not that of a change."""
+    marks = _CAMEL.sub("-", f"{element.get('class') or ''} {element.get('id') or ''}")
+    return not _CHANGED.search(marks) and (element.tag == "time" or bool(_DATE_CLASS.search(marks)))
 
 
 def _of_line(text: str) -> Dated:

@@ -10,7 +10,7 @@ import msgspec
 
 from worker.clean.html import html_to_text
 from worker.clean.text import clean_line
-from worker.clean.urls import absolute_url
+from worker.clean.urls import canonical_url
 from worker.parse.html_dates import marked_dates
 from worker.parse.html_headings import Heading
 from worker.parse.html_headline import Said, choose_headline
@@ -79,7 +79,7 @@ def site_names(found: Metadata) -> tuple[str, ...]:
     """What the page calls its site: in og:site_name, its declared publisher, its account and its host."""
     publishers = (name for node in found.articles for name in names_of(node.get("publisher")))
     named = (found.first(name) or "" for name in _SITE_NAMES)
-    host = urlsplit(absolute_url(found.canonical or found.first("og:url")) or "").netloc.removeprefix("www.")
+    host = urlsplit(canonical_url(found.canonical or found.first("og:url")) or "").netloc.removeprefix("www.")
     names = (*named, (found.first("twitter:site") or "").strip("@"), *publishers, host)
     return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from worker.clean.people import BYLINE_PREFIX, is_agency
+from worker.clean.people import BYLINE_PREFIX, NOBODY, is_agency
 from worker.clean.text import clean_line
 from worker.parse.draft import Draft
 from worker.parse.html_byline import without_sites
@@ -22,9 +22,8 @@ _MOST_NAMES = 20
 _LONGEST_CHARACTERS = 100
 _NODES = 3
 _NO_NAME = re.compile(
-    r"[@<>{}=\[\]]|https?:|^(?:(?:\S+ )?admin(?:istrator)?|webmaster|(?:super ?)?user|publisher|root|"
-    r"default|editor|author|guest\b.*|"
-    r"(?:\S+ )?contributors?|anonymous|unknown|none|null|n/?a)$",
+    r"[@<>{}=\[\]]|https?:|^(?:(?:\S+ )?admin(?:istrator)?|webmaster|super ?user|editor|anonymous|guest\b.*|"
+    r"(?:\S+ )?contributors?|[\W\d_]+)$",
     re.IGNORECASE,
 )
 """Addresses, and what site software calls accounts that name nobody."""
@@ -75,6 +74,6 @@ def _clean(name: str) -> str:
 
 def _is_name(name: str) -> bool:
     """Whether a text could name an organisation: no address and no login name (`vpost`)."""
-    if not 1 < len(name) <= _LONGEST_CHARACTERS or _NO_NAME.search(name):
+    if not 1 < len(name) <= _LONGEST_CHARACTERS or _NO_NAME.search(name) or NOBODY.fullmatch(name):
         return False
     return is_agency(name) or "." in name or not name.islower()
