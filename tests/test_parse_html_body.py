@@ -172,7 +172,10 @@ def test_menus_before_and_after_a_text_are_none_of_it() -> None:
     assert body_of(PAGE.replace("</div></article>", f"{winners}</div></article>")).endswith("Roe\n\nLee\n\nNg")
 
 
-@pytest.mark.parametrize("last", ["<h3>More from the valley</h3>", "<p>Tags:</p><p>Comments</p>", "<div>タグ</div>"])
+@pytest.mark.parametrize(
+    "last",
+    ["<h3>More from the valley</h3>", "<p>Tags:</p><p>Comments</p>", "<div>タグ</div>", "<p>1,204 shares</p><p>3</p>"],
+)
 def test_what_leads_nowhere_is_no_end_of_a_text(last: str) -> None:
     assert body_of(PAGE.replace("</article>", f"{last}</article>")) == body_of(PAGE)
 

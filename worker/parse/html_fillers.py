@@ -28,7 +28,7 @@ _LABEL = re.compile(
     r"comentarios|"
     r"assuntos|compartilh(?:e|ar)|mots[- ]clés|thèmes|partager|commentaires|lire aussi|argomenti|condividi|leggi anche|"
     r"onderwerpen|delen|tagi|udostępnij|etiketler|paylaş|теги|темы|поделиться|комментарии|terkait|bagikan|标签|"
-    r"分享|タグ|関連記事|태그|공유)\W*",
+    r"分享|タグ|関連記事|태그|공유|(?:\d[\d.,]*\s?[km]?\s*)?(?:shares?|comments?|views?|likes?|tweets?)|\d[\d.,]*\s?[km]?)\W*",
     re.IGNORECASE,
 )
 """What stands over tags, links or buttons below a text, in the languages of most pages."""
