@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import lxml.html
 import pytest
 
+from worker.model import Article, Document
+from worker.parse.document import parse_document
 from worker.parse.html_headings import Heading, read_headings
-from worker.parse.html_headline import Said, choose_headline, strip_site
+from worker.parse.html_headline import Said, choose_headline, part_shown, strip_site
 
 
 def chosen(said: Said, *headings: Heading) -> str | None:
@@ -178,3 +182,17 @@ def test_what_is_called_a_kicker_but_is_the_longer_part_at_the_end_is_the_headin
 )
 def test_strips_a_site_by_evidence_only(title: str, sites: list[str], expected: str) -> None:
     assert strip_site(title, sites) == expected
+
+
+def test_a_line_of_the_text_says_which_part_of_the_title_is_the_headline() -> None:
+    page = (
+        "<title>Kiln is lit again - Valleynews - Upper Valley</title><div class='t'>Kiln is lit again</div>"
+        + "<p>The kiln of the upper village was lit again on Saturday after a pause of thirty years.</p>" * 3
+    )
+    received = datetime(2026, 5, 1, tzinfo=UTC)
+    document = Document(source_id="s", origin="a.html", received_at=received, media_type="text/html")
+    (article,) = parse_document(document, page.encode())
+    assert isinstance(article, Article)
+    assert article.headline == "Kiln is lit again"
+    assert article.body_text.startswith("The kiln of")
+    assert part_shown("Fire - and what comes after it", ["Fire and what comes"]) == "Fire - and what comes after it"

@@ -25,6 +25,7 @@ from worker.parse.html_authors import set_authors
 from worker.parse.html_body import Body, find_body
 from worker.parse.html_dates import dates_below, named_dates, shown_dates
 from worker.parse.html_headings import Heading, read_headings
+from worker.parse.html_headline import part_shown
 from worker.parse.html_media import set_media
 from worker.parse.html_metadata import Metadata, headline_of, read_metadata
 from worker.parse.html_organisations import set_organisations
@@ -63,6 +64,7 @@ _UPDATED = (
 )
 _TERMS = re.compile(r"iptc|subject|keyword|tag|topic|category|section")
 """In names of meta elements that may hold coded subjects."""
+_FIRST_LINES = 4
 _DISAGREEMENT = 0.6
 """Mean overlap of words with other extractors below which the body is doubtful."""
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -207,6 +209,9 @@ def _set_body(draft: Draft, tree: lxml.html.HtmlElement, markup: str, found: Met
     """Sets the body; returns the method that found it."""
     body = find_body(tree, markup, found.title or "")
     text = _without_signature(body, draft) if body else ""
+    if draft.provenance.get("headline") == "title":
+        # No heading said so, but the first lines of the text may.
+        draft.fields["headline"] = part_shown(draft.fields["headline"], text.split("\n\n")[:_FIRST_LINES])
     if body is not None and draft.set_text("body_text", _without_head(text, draft), body.method):
         draft.set("body_html", sanitize(body.markup, draft.fields.get("url")), body.method)
         if body.agreement < _DISAGREEMENT:

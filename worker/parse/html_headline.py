@@ -159,6 +159,14 @@ def strip_site(text: str, sites: Iterable[str], headings: Iterable[Heading] = ()
     return head if bar and len(tail) < len(head) else text
 
 
+def part_shown(title: str, lines: Iterable[str]) -> str:
+    """A title element's text -> the part beside a separator that is one of these lines; else all of it."""
+    cuts = list(_SEPARATOR.finditer(title))
+    parts = (part for cut in cuts for part in (title[: cut.start()], title[cut.end() :]) if len(part) > _SHORT)
+    shown = set(map(_key, lines))
+    return next((part for part in parts if _key(part) in shown), title)
+
+
 def _without_name_beside(text: str, sites: list[str]) -> str:
     """A title without the site's name in brackets or after a comma at its end."""
     found = _NAME_AFTER.search(text)
