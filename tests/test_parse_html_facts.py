@@ -131,6 +131,11 @@ def test_the_day_right_below_the_headline_is_surer_than_the_day_of_a_change() ->
     assert page(changed, "<b>April 26, 2025</b>").published_at == datetime(2025, 4, 26, tzinfo=UTC)
 
 
+def test_a_description_of_nothing_but_tags_costs_nothing_else() -> None:
+    found = page('<meta name="description" content="' + "&amp;lt;div&amp;gt;" * 20_000 + 'Closed">')
+    assert (found.headline, found.abstract) == ("Old bridge closes", "Closed")
+
+
 def test_a_publisher_is_no_author_where_somebody_signs() -> None:
     head = '<meta name="author" content="Ediciones Valle"><meta name="DC.publisher" content="Ediciones Valle">'
     signed = page(head, '<a rel="author" href="/autor/ann_roe">Ann Roe</a><p>© Ediciones Valle</p>')

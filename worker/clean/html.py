@@ -245,7 +245,11 @@ def plain_text(text: str) -> str:
     for _ in range(_MOST_ESCAPES):
         if not looks_like_markup(text):
             break
-        text = html_to_text(text)
+        try:
+            text = html_to_text(text)
+        except Rejected:
+            # Nested too deep to be parsed; what stands between the tags is still the text.
+            text = clean_text(_ELEMENT.sub(" ", text))
     return text
 
 

@@ -34,8 +34,8 @@ _LABEL = re.compile(
 """What stands over tags, links or buttons below a text, in the languages of most pages."""
 _BUTTON_WORDS = 1.5
 _FOR_LISTENERS = re.compile(r"visually-?hidden|hidden-?visually|sr-only|screen-?reader|offscreen", re.IGNORECASE)
-_LONGEST_LABEL = 30
-"""Characters up to which a block that only screen readers read is a label."""
+_LONGEST, _LONGEST_HEARD = 80, 30
+"""Characters up to which a block is a filler, and one that only screen readers read is a label."""
 
 
 def fillers(chosen: list[int], blocks: list[Block]) -> set[int]:
@@ -48,7 +48,7 @@ def _edges(chosen: list[int], blocks: list[Block]) -> set[int]:
     """Of the chosen blocks those before the first and after the last that say something: menus, labels, headings."""
     said = {blocks[index].element.getparent() for index in chosen if not _is_button(blocks[index])}
     menu = [_is_button(blocks[index]) and blocks[index].element.getparent() not in said for index in chosen]
-    says = [not is_menu and not _LABEL.fullmatch(blocks[at].text) for at, is_menu in zip(chosen, menu, strict=True)]
+    says = [not is_menu and not _is_label(blocks[at]) for at, is_menu in zip(chosen, menu, strict=True)]
     first = says.index(True) if any(says) else 0
     last = len(chosen)
     while last > first + 1:
@@ -64,12 +64,16 @@ def _edges(chosen: list[int], blocks: list[Block]) -> set[int]:
 
 
 def _is_heading(block: Block) -> bool:
-    return block.tag in _HEADINGS and not _LABEL.fullmatch(block.text)
+    return block.tag in _HEADINGS and not _is_label(block)
 
 
 def _leads_nowhere(block: Block) -> bool:
     """Whether a block, as the last of a text, is a heading of what is not the text's, or a label of tags or links."""
-    return block.tag in _HEADINGS or bool(_LABEL.fullmatch(block.text))
+    return block.tag in _HEADINGS or _is_label(block)
+
+
+def _is_label(block: Block) -> bool:
+    return len(block.text) <= _LONGEST and bool(_LABEL.fullmatch(block.text))
 
 
 def _is_button(block: Block) -> bool:
@@ -80,9 +84,11 @@ def _is_button(block: Block) -> bool:
 
 def _is_filler(block: Block) -> bool:
     """Whether a block is a label of an advertisement or of the page's parts, and no heading."""
+    if len(block.text) > _LONGEST:
+        return False
     if _FILLER.fullmatch(block.text):
         return True
-    if len(block.text) > _LONGEST_LABEL or block.tag in _HEADINGS:
+    if len(block.text) > _LONGEST_HEARD or block.tag in _HEADINGS:
         return False
     around = (block.element, *islice(block.element.iterancestors(), 1))
     return any(_FOR_LISTENERS.search(one.get("class", "")) for one in around)
