@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 import lxml.html
@@ -12,6 +12,7 @@ from dateutil.parser import UnknownTimezoneWarning
 from htmldate import find_date
 from lxml import etree
 
+from worker.clean.dates import Dated
 from worker.clean.encoding import decode
 from worker.clean.html import element_text, plain_text, refuse_deep_nesting, sanitize
 from worker.clean.people import parse_byline
@@ -187,13 +188,16 @@ def _set_visible_date(draft: Draft, tree: lxml.html.HtmlElement) -> None:
     if "published_at" in draft.fields:
         return
     headline = draft.fields.get("headline", "")
-    surest, shown = (
-        (draft.set_published_read(one, "text") for one in found(tree, headline)) for found in (dates_below, shown_dates)
-    )
+    below, shown = dates_below(tree, headline), shown_dates(tree, headline)
     # Where day and month of a declared date may be exchanged, all that the page shows is surer than a guess.
-    first = chain(surest, shown) if "date_ambiguous" in draft.warnings else surest
-    if any(first) or draft.set_published(_guessed_day(draft, tree), "text") or any(shown):
+    surest = chain(below, shown) if "date_ambiguous" in draft.warnings else below
+    if _set_first(draft, surest) or draft.set_published(_guessed_day(draft, tree), "text") or _set_first(draft, shown):
         draft.warn("date_from_page_text")
+
+
+def _set_first(draft: Draft, dates: Iterable[Dated]) -> bool:
+    """Sets the first of these dates that can be set; returns whether one could."""
+    return any(draft.set_published_read(dated, "text") for dated in dates)
 
 
 def _guessed_day(draft: Draft, tree: lxml.html.HtmlElement) -> str | None:

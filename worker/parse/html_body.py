@@ -75,7 +75,7 @@ def choose_body(blocks: list[Block], title: str, others: Opinions, tables: weigh
     """A page's blocks, what other extractors say of it, and weights -> the article's text."""
     place = survey(blocks, title)
     local = local_evidence(blocks, place)
-    chances = _settled(blocks, judge(local, place, tables.own_first, tables.own_second))
+    chances = _settled(blocks, place.words, judge(local, place, tables.own_first, tables.own_second))
     if len(blocks) > _MANY:
         return _body(blocks, chances, "blocks", 1.0) if max(chances) >= _CHOSEN else None
     doubt = _doubt(chances, place.words)
@@ -91,15 +91,15 @@ def choose_body(blocks: list[Block], title: str, others: Opinions, tables: weigh
     texts = {"resi": others.fast, "full": others.full, "prec": others.precise}
     texts = {name: without_repeats(text) for name, text in texts.items()}
     joint = judge(with_others(local, blocks, texts), place, tables.joint_first, tables.joint_second)
-    both = _settled(blocks, [(one + other) / 2 for one, other in zip(chances, joint, strict=True)])
+    both = _settled(blocks, place.words, [(one + other) / 2 for one, other in zip(chances, joint, strict=True)])
     return _most_alike(blocks, {"blocks": chances, "blocks+others": both}, texts)
 
 
-def _settled(blocks: list[Block], chances: list[float]) -> list[float]:
+def _settled(blocks: list[Block], words: list[float], chances: list[float]) -> list[float]:
     """Chances where what no reader would miss has none: a run of paragraphs for the second time, and fillers."""
     chosen = [index for index, chance in enumerate(chances) if chance >= _CHOSEN]
     again = {chosen[at] for at in repeated([blocks[index].text for index in chosen])}
-    again |= fillers([index for index in chosen if index not in again], blocks)
+    again |= fillers([index for index in chosen if index not in again], blocks, words)
     return [0.0 if index in again else chance for index, chance in enumerate(chances)]
 
 

@@ -115,14 +115,14 @@ def shown_dates(tree: lxml.html.HtmlElement, headline: str) -> Iterator[Dated]:
     first = next((text for text in dated if not _CHANGED_FIRST.match(text)), None)
     if first is not None:
         yield from (_of_line(text) for text in dated if text in first)
-    yield from _lone_dates(reversed(_lines(tree, headline, "preceding")[-_LINES_ABOVE:]))
+    yield from _lone_dates(reversed(_lines(tree, headline, "preceding", _LINES_ABOVE)))
     # A page that shows only when it was changed was not published later.
     yield from map(_of_line, dated[:1])
 
 
 def dates_below(tree: lxml.html.HtmlElement, headline: str) -> Iterator[Dated]:
     """The first of the lines right below the headline that is nothing but a date: nothing that is shown is surer."""
-    yield from _lone_dates(_lines(tree, headline, "following")[:_LINES_BELOW])
+    yield from _lone_dates(_lines(tree, headline, "following", _LINES_BELOW))
 
 
 def _lone_dates(lines: Iterable[lxml.html.HtmlElement]) -> Iterator[Dated]:
@@ -134,15 +134,18 @@ def _lone_dates(lines: Iterable[lxml.html.HtmlElement]) -> Iterator[Dated]:
         alone = len(text) <= _LONGEST_ALONE and _ALONE.fullmatch(text)
         if (alone or _is_marked(element)) and not is_elsewhere(element):
             dated = _of_line(text)
-            if dated.at is not None:
-                yield from [dated] if alone else []
-                return
+            if dated.at is None:
+                continue
+            if alone:
+                yield dated
+            return
 
 
-def _lines(tree: lxml.html.HtmlElement, headline: str, side: str) -> list[lxml.html.HtmlElement]:
-    """The elements with text of their own before (`preceding`) or behind (`following`) the headline."""
+def _lines(tree: lxml.html.HtmlElement, headline: str, side: str, most: int) -> list[lxml.html.HtmlElement]:
+    """The elements with text of their own nearest before (`preceding`) or behind (`following`) the headline."""
     heading = _heading(tree, headline)
-    path = f"{side}::*[not(self::script or self::style)][normalize-space(text())]"
+    # On either axis positions count from the heading.
+    path = f"{side}::*[not(self::script or self::style)][normalize-space(text())][position() <= {most}]"
     return [] if heading is None else list(heading.xpath(path))
 
 

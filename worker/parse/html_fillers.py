@@ -6,7 +6,6 @@ import re
 from itertools import islice
 
 from worker.parse.html_blocks import Block
-from worker.parse.html_evidence import count_words
 
 _FILLER = re.compile(
     r"[-–—\s(\[]*(?:advert(?:isement|ising)?s?(?: \d+)?|anzeige|werbung|publicité|publicidad|publicidade|pubblicità|"
@@ -38,16 +37,21 @@ _LONGEST, _LONGEST_HEARD = 80, 30
 """Characters up to which a block is a filler, and one that only screen readers read is a label."""
 
 
-def fillers(chosen: list[int], blocks: list[Block]) -> set[int]:
-    """The numbers of a page's chosen blocks -> those of them that no reader of the text would miss."""
+def fillers(chosen: list[int], blocks: list[Block], words: list[float]) -> set[int]:
+    """The numbers of a page's chosen blocks -> those of them that no reader of the text would miss.
+
+    `words` are the words of each block, as `count_words` counts them.
+    """
     found = {index for index in chosen if _is_filler(blocks[index])}
-    return found | _edges([index for index in chosen if index not in found], blocks)
+    return found | _edges([index for index in chosen if index not in found], blocks, words)
 
 
-def _edges(chosen: list[int], blocks: list[Block]) -> set[int]:
+def _edges(chosen: list[int], blocks: list[Block], words: list[float]) -> set[int]:
     """Of the chosen blocks those before the first and after the last that say something: menus, labels, headings."""
-    said = {blocks[index].element.getparent() for index in chosen if not _is_button(blocks[index])}
-    menu = [_is_button(blocks[index]) and blocks[index].element.getparent() not in said for index in chosen]
+    button = [_is_button(blocks[index], words[index]) for index in chosen]
+    parents = [blocks[index].element.getparent() for index in chosen]
+    said = {parent for parent, is_button in zip(parents, button, strict=True) if not is_button}
+    menu = [is_button and parent not in said for parent, is_button in zip(parents, button, strict=True)]
     says = [not is_menu and not _is_label(blocks[at]) for at, is_menu in zip(chosen, menu, strict=True)]
     first = says.index(True) if any(says) else 0
     last = len(chosen)
@@ -76,9 +80,8 @@ def _is_label(block: Block) -> bool:
     return len(block.text) <= _LONGEST and bool(_LABEL.fullmatch(block.text))
 
 
-def _is_button(block: Block) -> bool:
+def _is_button(block: Block, words: float) -> bool:
     """Whether a block, as the first or last of a text, may be of a menu: one word in a list, or marks alone."""
-    words = count_words(block.text)
     return not words or (block.tag == "li" and words <= _BUTTON_WORDS)
 
 

@@ -7,7 +7,7 @@ see decides, unless the visible heading is the search engines' one too: then og:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
 import msgspec
@@ -143,28 +143,25 @@ def strip_site(text: str, sites: Iterable[str], headings: Iterable[Heading] = ()
     separators = list(_SEPARATOR.finditer(text))
     if not separators:
         return text
-    parts = [(text[: cut.start()], text[cut.end() :], cut) for cut in separators]
-    shown = {_key(heading.text) for heading in headings if len(heading.text) > 12}
-    for head, tail, _ in parts:
-        for part in (head, tail):
-            if _key(part) in shown and not _is_site(part, sites):
-                return part
+    shown = part_shown(text, (heading.text for heading in headings), sites)
+    if shown != text:
+        return shown
     named = strip_name(text, sites)
     if named != text:
         return named
     if _is_path_after(text):
         return text[: separators[0].start()]
-    head, tail, cut = parts[-1]
+    cut = separators[-1]
+    head, tail = text[: cut.start()], text[cut.end() :]
     bar = "|" in cut.group() or "｜" in cut.group() or cut.group() in ("-", "--")
     return head if bar and len(tail) < len(head) else text
 
 
-def part_shown(title: str, lines: Iterable[str]) -> str:
-    """A title element's text -> the part beside a separator that is one of these lines; else all of it."""
-    cuts = list(_SEPARATOR.finditer(title))
-    parts = (part for cut in cuts for part in (title[: cut.start()], title[cut.end() :]) if len(part) > _SHORT)
-    shown = set(map(_key, lines))
-    return next((part for part in parts if _key(part) in shown), title)
+def part_shown(title: str, lines: Iterable[str], sites: Sequence[str] = ()) -> str:
+    """The part of a title beside a separator that is one of these lines and no site's name; else all of it."""
+    shown = {_key(line) for line in lines if len(line) > _SHORT}
+    parts = (part for cut in _SEPARATOR.finditer(title) for part in (title[: cut.start()], title[cut.end() :]))
+    return next((part for part in parts if _key(part) in shown and not _is_site(part, sites)), title)
 
 
 def _without_name_beside(text: str, sites: list[str]) -> str:
