@@ -54,6 +54,7 @@ OUTLET = '{"@type": "Organization", "name": "Valley Post"}'
         ([meta("Guest Contributor")], []),
         ([meta("Super User")], []),
         ([meta("Valley Bird Society")], ["Valley Bird Society"]),
+        ([meta("Bird &amp;amp; Kiln Society")], ["Bird & Kiln Society"]),
         ([], []),
     ],
 )

@@ -65,7 +65,7 @@ class Draft:
 
     def set_terms(self, name: str, terms: Iterable[str], origin: str) -> bool:
         """Set a field of several words (keywords, sections, places): cleaned, each once."""
-        cleaned = (self._sound(clean_line(resolve_references(term)))[:200] for term in terms)
+        cleaned = (clean_line(self._plain(term))[:200] for term in terms)
         return self.set(name, tuple(dict.fromkeys(term for term in cleaned if term)), origin)
 
     def _sound(self, text: str) -> str:
@@ -74,6 +74,10 @@ class Draft:
         if repaired != text:
             self.warn("mojibake_repaired")
         return repaired
+
+    def _plain(self, text: str) -> str:
+        """A name or term, sound and without character references: no markup stands in it."""
+        return self._sound(resolve_references(text))
 
     def set_published(self, value: object, origin: str) -> bool:
         """Set published_at from a date as found; doubts become warnings, a doubtful date sets nothing."""
@@ -108,7 +112,7 @@ class Draft:
 
     def set_authors(self, names: Iterable[str], origin: str, role: str | None = None) -> bool:
         """Set authors (and provider, where an agency is named) from bylines or lists of names."""
-        bylines = [parse_byline(self._sound(resolve_references(name)), role) for name in names if name]
+        bylines = [parse_byline(self._plain(name), role) for name in names if name]
         people = {person.name.casefold(): person for byline in bylines for person in byline.people}
         provider = next((byline.provider for byline in bylines if byline.provider), None)
         self.set("provider", provider, origin)
@@ -128,7 +132,7 @@ class Draft:
         """Add organisations as authors after those already known; an agency among them is the provider too."""
         known: tuple[Author, ...] = self.fields.get("authors", ())
         taken = {author.name.casefold() for author in known}
-        fresh = {name.casefold(): Author(name=name, type="organization") for name in map(self._sound, names)}
+        fresh = {name.casefold(): Author(name=name, type="organization") for name in map(self._plain, names)}
         added = tuple(author for key, author in fresh.items() if key not in taken)
         if not added:
             return False
